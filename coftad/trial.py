@@ -3,16 +3,25 @@
 A *row* is one point of the trajectory under one set of scoring values. One fine-tuning gives them all.
 """
 
+import time
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass as validated
 
-from coftad.metrics import Metrics
-from coftad.types import _STRICT, FineTuning, Scoring, Steps
+from coftad.embeddings import embed, embed_augmented, to_float
+from coftad.finetune import finetune
+from coftad.metrics import Metrics, evaluate
+from coftad.scorers import score_all
+from coftad.seeding import derive, torch_generator
+from coftad.types import _STRICT, Episode, FineTuning, Scoring, Steps
+from coftad.views import POSITIVES
+from coftad.weights import StateDict
 
 
 @validated(frozen=True, config=_STRICT)
@@ -43,3 +52,63 @@ class TrialResult:
     image_rows: NDArray[np.int64]
     losses: dict[str, NDArray[np.float64]]
     seconds: dict[str, float]
+
+
+def run(config: TrialConfig, episode: Episode, state: StateDict | None, *, device: torch.device) -> TrialResult:
+    """Fine-tune once, score everything. The same inputs give the same bits on one machine with one thread count.
+
+    state: initial weights of the backbone, None for random ones. Raises NonFiniteLoss, ValueError for scores that are
+    not finite, and what torch raises when memory runs out.
+    """
+    training = config.training
+    clock = _Clock()
+    losses: dict[str, list[float]] = defaultdict(list)
+
+    def on_step(_: int, terms: dict[str, float]) -> None:
+        for name, value in terms.items():
+            losses[name].append(value)
+
+    image_rows = episode.scored_rows
+    images, labels = episode.pool.images[image_rows], episode.pool.labels[image_rows]
+    in_search = np.isin(image_rows, episode.search_rows)
+    support = to_float(episode.train, device)
+    rows, scores = [], []
+    for steps, network in finetune(
+        episode.train, training, state, points=config.points, seed=episode.seed, device=device, on_step=on_step
+    ):
+        clock.lap("train")
+        features = embed(network, images, normalisation=training.normalisation, device=device)
+        augmented = embed_augmented(
+            network,
+            support,
+            POSITIVES[training.positive_augmentation],
+            n_a=max(scoring.n_a for scoring in config.scorings),
+            normalisation=training.normalisation,
+            generator=torch_generator(episode.seed, "gaussian"),  # the same views at every point
+        )
+        clock.lap("embed")
+        found = score_all(config.scorings, augmented, features, seed=derive(episode.seed, "scorer")).numpy()
+        scores.append(found)
+        for scoring, values in zip(config.scorings, found, strict=True):
+            rows.append(Row(steps, scoring, evaluate(labels[in_search], values[in_search])))
+        clock.lap("score")
+    return TrialResult(
+        rows=tuple(rows),
+        scores=np.concatenate(scores),
+        image_rows=image_rows,
+        losses={name: np.array(values) for name, values in losses.items()},
+        seconds=clock.seconds,
+    )
+
+
+class _Clock:
+    """Seconds spent, by name, between laps."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.seconds[name] += now - self._last
+        self._last = now

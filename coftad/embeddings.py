@@ -1,0 +1,77 @@
+"""Network and images -> features, without gradients and with the statistics of batch norm frozen."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from coftad.types import Images
+from coftad.views import View
+
+# One size for all devices and callers: a convolution's rounding may depend on how images are grouped into a batch.
+BATCH = 64
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def to_float(images: Images, device: torch.device) -> Tensor:
+    """(N, 3, H, W) uint8 -> float32 in [0, 1] on `device`."""
+    return torch.from_numpy(images).to(device).float().div_(255)
+
+
+def normalise(x: Tensor, how: str) -> Tensor:
+    """What the backbone is fed: channels standardised as ImageNet's (`imagenet`) or [0, 1] as it is (`none`)."""
+    if how == "imagenet":
+        mean = x.new_tensor(IMAGENET_MEAN)[:, None, None]
+        x = (x - mean) / x.new_tensor(IMAGENET_STD)[:, None, None]
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients; afterwards every module is in the mode it was in."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def embed(network: nn.Module, images: Images, *, normalisation: str, device: torch.device) -> Tensor:
+    """(N, 3, H, W) uint8 -> features (N, D) float64 on the CPU, not normalised."""
+    with evaluating(network):
+        parts = [
+            network(normalise(to_float(images[start : start + BATCH], device), normalisation)).cpu()
+            for start in range(0, len(images), BATCH)
+        ]
+    return torch.cat(parts).double()
+
+
+def embed_augmented(
+    network: nn.Module,
+    support: Tensor,
+    view: View,
+    *,
+    n_a: int,
+    normalisation: str,
+    generator: torch.Generator,
+) -> Tensor:
+    """Features of `n_a` positive views of each image, for Eq. 7: (K, 3, H, W) float -> (n_a, K, D) float64 on the CPU.
+
+    The views of smaller numbers are nested: the first n of a larger call with the same generator state are the same,
+    since rounds are drawn one after another.
+    """
+    rounds = max(1, BATCH // len(support))  # at a time
+    with evaluating(network):
+        parts = [
+            network(
+                normalise(torch.cat([view(support, generator) for _ in range(min(rounds, n_a - start))]), normalisation)
+            ).cpu()
+            for start in range(0, n_a, rounds)
+        ]
+    return torch.cat(parts).double().unflatten(0, (n_a, len(support)))
