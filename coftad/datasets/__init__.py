@@ -1,0 +1,12 @@
+"""Data sets by the name a sweep calls them: each is its own configuration, and loads as an `ImageSet`."""
+
+from coftad.datasets.folder import Folder
+from coftad.datasets.magnetic_tile import MagneticTile
+from coftad.datasets.semicon import SemiCon
+
+DATASETS: dict[str, type[SemiCon] | type[MagneticTile] | type[Folder]] = {
+    "semicon": SemiCon,
+    "magnetic_tile": MagneticTile,
+    "folder": Folder,
+}
+"""`DATASETS[name](**keys).load(image_size)`: keys are its fields, `positive_augmentation` its family of views."""

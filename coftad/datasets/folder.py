@@ -1,0 +1,43 @@
+"""The user's own images: one folder of normal ones, one of abnormal ones."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic.dataclasses import dataclass as validated
+
+from coftad.datasets.files import SUFFIXES, existing_folder, images_below, refuse
+from coftad.datasets.images import GreyRange, Source, image_set, load_images
+from coftad.types import _STRICT, ImageSet, PositiveView
+
+
+@validated(frozen=True, config=_STRICT)
+class Folder:
+    """Images in `normal/` and `abnormal/` of a folder, at any depth; the sub-folders mean nothing.
+
+    root: the folder that holds both. Without anomalies there is nothing to measure, so `abnormal` is required.
+    grey_range: [black, white] of images of more than 8 bits; without it, the full range of their format.
+    """
+
+    root: Path
+    grey_range: GreyRange | None = None
+
+    positive_augmentation: ClassVar[PositiveView] = "industrial"
+
+    def load(self, image_size: int) -> ImageSet:
+        """All images, stretched to S x S. Raises InputError for a missing or empty folder and all unusable images."""
+        root = existing_folder(self.root, "the folders `normal` and `abnormal`, with images in each")
+        found: dict[str, list[str]] = {}
+        problems: list[str] = []
+        for kind in ("normal", "abnormal"):
+            if not (root / kind).is_dir():
+                problems.append(f"the folder {kind!r} does not exist")
+                continue
+            found[kind] = images_below(root, kind)
+            if not found[kind]:
+                problems.append(f"the folder {kind!r} has no images ({' '.join(sorted(SUFFIXES))})")
+        refuse(f"{root} should have images in `normal` and `abnormal`:", problems)
+        names = found["normal"] + found["abnormal"]
+        labels = [0] * len(found["normal"]) + [1] * len(found["abnormal"])
+        images = load_images(root, [Source(name) for name in names], image_size, grey_range=self.grey_range)
+        counts = {kind: len(each) for kind, each in found.items()}
+        return image_set("folder", images, labels, names, {"root": str(root), **counts})

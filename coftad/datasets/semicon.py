@@ -1,0 +1,184 @@
+"""X-ray slices of solder balls: normal with little void in the solder, defective with much.
+
+The paper's SemiCon set (Pahwa et al., ECTC 2021; Section IV.A) is private. This reads slices of one's own, with a
+table of measured ratios, or 3D volumes that it slices as the paper did; without either it simulates.
+"""
+
+import csv
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass as validated
+
+from coftad.datasets.files import existing_folder, inside, refuse
+from coftad.datasets.images import GreyRange, Source, image_set, load_images
+from coftad.datasets.solder_simulator import SolderSimulator
+from coftad.types import _STRICT, ImageSet, InputError, PositiveView
+
+Percent = Annotated[float, Field(ge=0, le=100)]
+
+EXPECTED = (
+    "labels.csv with the columns file and void_ratio_percent beside the folder `slices`, or with the columns file, "
+    "slice and void_ratio_percent beside the folder `volumes`"
+)
+
+
+@validated(frozen=True, config=_STRICT)
+class SemiCon:
+    """Slices whose void-to-solder area ratio is known; those between the two thresholds are left out.
+
+    root: a folder with labels.csv and `slices/`, or, if labels.csv has a column `slice` (counted from 0 along z),
+    with `volumes/` of multi-page TIFF. Without it, slices are simulated.
+    normal_at_most, defective_at_least: percent of the solder's area.
+    normal, defective, seed: how many slices to simulate, and from which seed; not to be given with `root`.
+    grey_range: [black, white] of images of more than 8 bits; without it, the full range of their format.
+    """
+
+    root: Path | None = None
+    normal_at_most: Percent = 2.0
+    defective_at_least: Percent = 7.0
+    normal: Annotated[int, Field(ge=1, le=100_000)] = 560  # the paper's 50 shots and pool of 500, and ten to spare
+    defective: Annotated[int, Field(ge=1, le=100_000)] = 120  # the paper's 110, and ten to spare
+    seed: int = 0
+    grey_range: GreyRange | None = None
+
+    positive_augmentation: ClassVar[PositiveView] = "industrial"
+
+    def __post_init__(self) -> None:
+        if self.normal_at_most >= self.defective_at_least:
+            raise ValueError(
+                f"normal_at_most: {self.normal_at_most:g} must be below defective_at_least: {self.defective_at_least:g}"
+            )
+        if self.root is not None and (self.normal, self.defective, self.seed) != (560, 120, 0):
+            raise ValueError("normal, defective and seed are of the simulation: leave them out, or leave out root")
+        if self.root is None and self.grey_range is not None:
+            raise ValueError("grey_range is of image files: leave it out, or give a root")
+
+    def load(self, image_size: int) -> ImageSet:
+        """Normal and defective slices, stretched to S x S. Raises InputError for all rows and images of no use."""
+        return self._simulate(image_size) if self.root is None else self._read(self.root, image_size)
+
+    def _simulate(self, image_size: int) -> ImageSet:
+        simulator = SolderSimulator(
+            self.normal, self.defective, self.normal_at_most, self.defective_at_least, self.seed
+        )
+        crops = simulator.crops()
+        labels = [0] * self.normal + [1] * self.defective
+        names = [f"simulated/{('normal', 'defective')[label]}_{i:05d}" for label, i in simulator.wanted()]
+        return image_set("semicon", crops.resized(image_size), labels, names, simulator.provenance())
+
+    def _read(self, given: Path, image_size: int) -> ImageSet:
+        root = existing_folder(given, EXPECTED)
+        rows = read_labels(root)
+        chosen = [(row, label) for row in rows if (label := self.label(row.void_ratio_percent)) is not None]
+        counts = [sum(label == wanted for _, label in chosen) for wanted in (0, 1)]
+        refuse(
+            f"{root / 'labels.csv'} has {len(rows)} rows, and among them:",
+            [
+                f"no slice {rule}"
+                for rule, count in zip(
+                    (
+                        f"with at most {self.normal_at_most:g} % void",
+                        f"with {self.defective_at_least:g} % void or more",
+                    ),
+                    counts,
+                    strict=True,
+                )
+                if not count
+            ],
+        )
+        # A volume is opened once, however many of its slices are wanted: rows come in order of file and slice.
+        pages: dict[str, list[int]] = {}
+        for row, _ in chosen:
+            pages.setdefault(row.file, []).extend([] if row.slice is None else [row.slice])
+        sources = [Source(file, tuple(wanted)) for file, wanted in pages.items()]
+        images = load_images(root, sources, image_size, grey_range=self.grey_range)
+        provenance: dict[str, Any] = {
+            "root": str(root),
+            "normal": counts[0],
+            "defective": counts[1],
+            "left_out": len(rows) - len(chosen),
+            "normal_at_most": self.normal_at_most,
+            "defective_at_least": self.defective_at_least,
+        }
+        return image_set("semicon", images, [label for _, label in chosen], [row.name for row, _ in chosen], provenance)
+
+    def label(self, void_ratio_percent: float) -> int | None:
+        """0 = normal, 1 = defective, None = in between."""
+        if void_ratio_percent <= self.normal_at_most:
+            return 0
+        return 1 if void_ratio_percent >= self.defective_at_least else None
+
+
+@dataclass(frozen=True, order=True)
+class LabelledSlice:
+    """A row of labels.csv. `file` is relative to the root; `slice` is None where the file is one image."""
+
+    file: str
+    slice: int | None
+    void_ratio_percent: float
+
+    @property
+    def name(self) -> str:
+        return self.file if self.slice is None else f"{self.file}#z={self.slice}"
+
+
+def read_labels(root: Path) -> list[LabelledSlice]:
+    """The rows of root/labels.csv, sorted by file and slice. Raises one InputError for all bad rows and their lines."""
+    table = root / "labels.csv"
+    if not table.is_file():
+        raise InputError(f"{table} does not exist; expected {EXPECTED}")
+    rows: list[LabelledSlice] = []
+    problems: list[str] = []
+    lines: dict[str, int] = {}
+    for line, row in _parsed(table):
+        if isinstance(row, str):
+            problems.append(f"line {line}: {row}")
+            continue
+        if (first := lines.setdefault(row.name, line)) != line:
+            problems.append(f"line {line}: {row.name} is already on line {first}")
+        try:
+            folder, _, name = row.file.partition("/")
+            if not inside(root / folder, name).is_file():
+                problems.append(f"line {line}: {root / row.file} does not exist")
+        except InputError as error:
+            problems.append(f"line {line}: {error}")
+        rows.append(row)
+    refuse(f"{table} cannot be used:", problems)
+    return sorted(rows)
+
+
+def _parsed(table: Path) -> Iterator[tuple[int, LabelledSlice | str]]:
+    """Each row of the table with its line, or what is wrong with it."""
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as text:
+            reader = csv.DictReader(text)
+            columns = reader.fieldnames or []
+            missing = [each for each in ("file", "void_ratio_percent") if each not in columns]
+            if missing:
+                raise InputError(f"{table} has no column {' and no column '.join(missing)}; expected {EXPECTED}")
+            for row in reader:
+                yield reader.line_num, _row(row, volumes="slice" in columns)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{table} is not a CSV table in UTF-8: {error}") from error
+
+
+def _row(row: dict[str, str | None], *, volumes: bool) -> LabelledSlice | str:
+    file, ratio, number = ((row.get(each) or "").strip() for each in ("file", "void_ratio_percent", "slice"))
+    if not file:
+        return "file is empty"
+    try:
+        percent = float(ratio)
+    except ValueError:
+        percent = math.nan
+    if not 0 <= percent <= 100:
+        return f"void_ratio_percent is {ratio!r}, expected a number from 0 to 100"
+    if not volumes:
+        return LabelledSlice(f"slices/{file}", None, percent)
+    if not (number.isascii() and number.isdigit()):
+        return f"slice is {number!r}, expected a whole number from 0"
+    return LabelledSlice(f"volumes/{file}", int(number), percent)
