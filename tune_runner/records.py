@@ -159,8 +159,10 @@ class Records:
                     image_rows=arrays["image_rows"],
                     losses={name[5:]: arrays[name] for name in arrays.files if name.startswith("loss_")},
                 )
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except OSError as error:
             raise RecordingError(path, error) from error
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise RecordingError(path, "damaged, or not the scores of a sweep") from error
 
     def _refresh(self) -> None:
         for end, line in self._journal.lines(self._end):

@@ -76,7 +76,7 @@ def test_gallery_takes_few_small_and_oblong_images(tmp_path: Path, count: int, s
 
 
 def test_the_gallery_shows_the_highest_first_in_frames_of_their_label(tmp_path: Path) -> None:
-    """20 plain grey images of their own shade: the shades and frame colours found in the picture say which were shown."""
+    """20 plain images, each of its own grey: the greys and frame colours in the picture say which were shown."""
     count = 20
     shades = (np.arange(count) * 10 + 30).astype(np.uint8)
     plain = np.broadcast_to(shades[:, None, None, None], (count, 3, 24, 24)).copy()

@@ -133,7 +133,7 @@ def test_pickled_objects_are_not_loaded(tmp_path: Path) -> None:
     path = tmp_path / record(0).scores_file
     path.parent.mkdir()
     np.savez(path, scores=np.array([print], dtype=object), image_rows=np.arange(1))
-    with pytest.raises(RecordingError, match="allow_pickle"):
+    with pytest.raises(RecordingError, match="not the scores of a sweep"):
         Records(tmp_path).scores(record(0))
 
 
