@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +45,7 @@ class SweepContext:
     common: parameters that every run has (seed, image size, shots, sampler, profile, ...). tags: the code's commit
     (`git_tags`), `weights` (e.g. "auto: random") and `weights_sha256`, and the like.
     reproduce: the command that repeats one configuration, with `{trial}` in place of its number.
-    episodes: by index, over `image_set`.
+    episodes: by index, over `image_set`. varied: the parameters that MLflow's table shows: those of the search space.
     """
 
     name: str
@@ -56,6 +57,7 @@ class SweepContext:
     common: Mapping[str, Value] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     reproduce: str = ""
+    varied: tuple[str, ...] = ("backbone", "negative_augmentation", "lambda_pp", "lambda_np", "beta", "steps", "n_a")
 
     @property
     def destination(self) -> str:
@@ -86,6 +88,7 @@ class SweepContext:
             "common": dict(self.common),
             "tags": dict(self.tags),
             "reproduce": self.reproduce,
+            "varied": self.varied,
             "image_set": {"name": pool.name, "digest": pool.digest, "provenance": dict(pool.provenance)},
             "episode_seeds": {str(index): episode.seed for index, episode in self.episodes.items()},
         }
@@ -105,11 +108,21 @@ class SweepContext:
             described = json.loads(path.read_text())
             with np.load(directory / "images.npz", allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
-        except (OSError, ValueError) as error:
+            uri = tracking_uri or described["tracking_uri"]
+            if uri is None:
+                raise InputError(f"{path}: the tracking URI held credentials, which are not stored: pass it again")
+            return cls._rebuilt(directory, uri, described, arrays)
+        except InputError:
+            raise
+        except OSError as error:
             raise RecordingError(path, error) from error
-        uri = tracking_uri or described["tracking_uri"]
-        if uri is None:
-            raise InputError(f"{path}: the tracking URI held credentials, which are not stored: pass it again")
+        except (ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+            raise RecordingError(path, f"damaged, it or images.npz: {error!r}") from error
+
+    @classmethod
+    def _rebuilt(
+        cls, directory: Path, uri: str, described: dict[str, Any], arrays: dict[str, NDArray[Any]]
+    ) -> "SweepContext":
         images = arrays["images"]
         pool = ImageSet(
             images=np.repeat(images, 3, axis=1) if images.shape[1] == 1 else images,
@@ -133,6 +146,7 @@ class SweepContext:
             common=described["common"],
             tags=described["tags"],
             reproduce=described["reproduce"],
+            varied=tuple(described["varied"]),
         )
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, LifecycleStage, Metric, Param, ViewType
@@ -19,6 +19,7 @@ _BATCH = 1_000  # metrics, parameters and tags together that one log_batch may h
 _BATCH_PARAMS = 100
 _LONGEST_DIGEST = 36  # characters of a data set's digest that MLflow stores
 _PERMANENT = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST"}
+_VIEW = "mlflow.sharedViewState."
 _STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 
 _ENVIRONMENT = {
@@ -35,6 +36,12 @@ def prepare_environment() -> None:
         os.environ.setdefault(name, value)
     for name in ("alembic", "mlflow.store.db.utils"):
         logging.getLogger(name).setLevel(logging.WARNING)  # a fresh database logs a hundred migrations
+
+
+def page(experiment_id: str, sweep_id: str) -> str:
+    """The page with a sweep's configurations, to append to the server's address."""
+    kind = "workflowType=machine_learning"  # else it opens in MLflow's GenAI view
+    return f"/#/experiments/{experiment_id}/runs?{kind}&viewStateShareKey={quote(sweep_id)}"
 
 
 def is_permanent(error: Exception) -> bool:
@@ -61,6 +68,7 @@ class Store:
             params = [Param(name, str(value)) for name, value in self._context.common.items()]
             self._client.log_batch(run_id, params=params[:_BATCH_PARAMS])
             self._log_dataset(run_id, "search and test")
+            self._client.set_experiment_tag(self.experiment_id, f"{_VIEW}{self._sweep_id}", self._view())
             specification = self._context.directory / "sweep.yaml"
             if specification.is_file():
                 self._client.log_artifact(run_id, str(specification))
@@ -76,6 +84,21 @@ class Store:
         if reopen and not running:
             self._client.update_run(run_id, status="RUNNING")
         return run_id, running or reopen
+
+    def _view(self) -> str:
+        """A shared view of MLflow's run table: this sweep's configurations, best first, with the columns that matter.
+
+        The filter leaves the sweep's own run out, under which the configurations would be folded.
+        """
+        metrics = ("auroc", "auroc_std", "average_precision")
+        columns = [f"metrics.`{name}`" for name in metrics] + [f"params.`{name}`" for name in self._context.varied]
+        view = {
+            "searchFilter": f"tags.`coftad.sweep` = '{self._sweep_id}' and tags.`coftad.kind` = 'configuration'",
+            "orderByKey": "metrics.`auroc`",
+            "orderByAsc": False,
+            "selectedColumns": columns,
+        }
+        return json.dumps(view)
 
     def _new_parent(self) -> str:
         context = self._context

@@ -10,13 +10,12 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urlencode
 
 from tune_runner import child_run
 from tune_runner.context import Outcome, SweepContext
 from tune_runner.journal import RecordingError
 from tune_runner.ledger import PARENT, Finish, Ledger, ParentStatus
-from tune_runner.mlflow_store import Store, is_permanent, prepare_environment
+from tune_runner.mlflow_store import Store, is_permanent, page, prepare_environment
 from tune_runner.records import EpisodeRecord, Records
 from tune_runner.redact import redact
 
@@ -82,15 +81,9 @@ class Tracker:
     def page(self) -> str:
         """Where MLflow's pages show this sweep's configurations, best first: what to append to the server's address.
 
-        Empty until MLflow was reached. The filter leaves the sweep's own run out, under which they would be folded.
+        Empty until MLflow was reached.
         """
-        query = {
-            "workflowType": "machine_learning",  # else the page opens in its GenAI view
-            "searchFilter": f"tags.`coftad.sweep` = '{self._ledger.sweep_id}' and tags.`coftad.kind` = 'configuration'",
-            "orderByKey": "metrics.`auroc`",
-            "orderByAsc": "false",
-        }
-        return f"/#/experiments/{self._experiment}/runs?{urlencode(query, quote_via=quote)}" if self._experiment else ""
+        return page(self._experiment, self._ledger.sweep_id) if self._experiment else ""
 
     @property
     def parent_run(self) -> str:

@@ -24,7 +24,7 @@ from tune_runner import child_run
 from tune_runner.context import git_tags
 from tune_runner.ledger import DirectoryInUse
 from tune_runner.mlflow_store import Store
-from tune_runner.records import EpisodeRecord, Records, RowRecord, Scores
+from tune_runner.records import EpisodeRecord, RecordingError, Records, RowRecord, Scores
 from tune_runner.redact import has_credentials, redact
 from tune_runner.tracking import Outcome, SweepContext, SyncReport, Tracker, artifact_folder, sync
 
@@ -143,6 +143,10 @@ def test_a_fresh_database_and_its_experiment_are_created(tmp_path: Path) -> None
     assert experiment is not None
     assert experiment.tags["mlflow.experiment.primaryMetric.name"] == "auroc"
     assert experiment.artifact_location.startswith(tmp_path.as_uri())
+    (view,) = [json.loads(text) for name, text in experiment.tags.items() if name.startswith("mlflow.sharedViewState.")]
+    shown = MlflowClient(context.tracking_uri).search_runs([experiment.experiment_id], view["searchFilter"])
+    assert [run.info.run_name for run in shown] == ["trial-0000"]
+    assert "params.`n_a`" in view["selectedColumns"]
 
 
 def test_a_run_says_all_that_the_records_know(context: SweepContext, uri: str) -> None:
@@ -423,6 +427,16 @@ def test_the_sweep_survives_in_its_directory(context: SweepContext) -> None:
         assert loaded.episodes[index].seed == episode.seed
         assert np.array_equal(loaded.episodes[index].train_rows, episode.train_rows)
         assert np.array_equal(loaded.episodes[index].test_rows, episode.test_rows)
+
+
+def test_a_damaged_description_is_named(context: SweepContext) -> None:
+    context.save()
+    (context.directory / "context.json").write_text('{"name": "noise", "tracking_uri": "sqlite://"}')
+    with pytest.raises(RecordingError, match=r"context\.json: damaged"):
+        SweepContext.load(context.directory)
+    (context.directory / "context.json").unlink()
+    with pytest.raises(RecordingError, match="No such file"):
+        SweepContext.load(context.directory)
 
 
 def test_credentials_stay_out_of_every_file_and_message(tmp_path: Path) -> None:
