@@ -52,8 +52,8 @@ def roc(path: Path, episodes: Sequence[Labelled], title: str) -> None:
     """ROC curve. One episode: with a 95 % bootstrap band. Several: each thin, and their mean ± standard deviation."""
     curves = [_on_grid(*roc_points(scores, labels)) for scores, labels in episodes]
     areas = [_area(*roc_points(scores, labels)) for scores, labels in episodes]
-    figure = Figure(figsize=(6.4, 5.4), dpi=_DPI, layout="constrained")
-    axes = figure.add_subplot()
+    figure = Figure(figsize=(6.4, 6.4), dpi=_DPI)
+    axes = figure.add_axes((0.1, 0.085, 0.82, 0.82))  # fixed places: a layout engine costs as much as the drawing
     axes.plot([0, 1], [0, 1], color="0.7", linewidth=1, linestyle="--", label="chance")
     if len(episodes) == 1:
         low, high = _bootstrap_band(*episodes[0])
@@ -83,8 +83,8 @@ def score_histogram(path: Path, episodes: Sequence[Labelled], title: str) -> Non
     low, high = np.quantile(scores, [0.0, 0.99])  # one far outlier would squeeze all else into a bin
     edges = np.linspace(low, high if high > low else low + 1.0, 41)
     clipped = np.clip(scores, edges[0], edges[-1])
-    figure = Figure(figsize=(8, 4.2), dpi=_DPI, layout="constrained")
-    axes = figure.add_subplot()
+    figure = Figure(figsize=(8, 4.2), dpi=_DPI)
+    axes = figure.add_axes((0.09, 0.13, 0.89, 0.74))
     for label, name, colour in ((0, "normal", NORMAL), (1, "anomalous", ANOMALOUS)):
         chosen = clipped[labels == label]
         share = np.histogram(chosen, edges)[0] / max(1, len(chosen))
@@ -171,7 +171,7 @@ def _framed(image: NDArray[np.uint8], label: int) -> NDArray[np.uint8]:
 
 def _head(axes: Axes, heading: str, title: str) -> None:
     axes.set_title(title, loc="left", fontsize=9, color="0.35")
-    axes.figure.suptitle(heading, x=0.02, ha="left", fontsize=13, fontweight="bold")
+    axes.figure.text(axes.get_position().x0, 0.985, heading, va="top", fontsize=13, fontweight="bold")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25, linewidth=0.6)
 
