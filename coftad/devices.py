@@ -24,7 +24,7 @@ def pick(name: str) -> torch.device:
 
 @contextmanager
 def repeatable(threads: int) -> Iterator[None]:
-    """Deterministic kernels and a fixed number of threads, as sums depend on how they are split; restored afterwards."""
+    """Deterministic kernels and a fixed number of threads, as sums depend on how they are split; undone afterwards."""
     before = (torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark, torch.get_num_threads())
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # asked for by cuBLAS's deterministic mode
     torch.use_deterministic_algorithms(True, warn_only=True)  # a few CUDA backward kernels of ours have no such variant

@@ -18,7 +18,8 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 def to_float(images: Images, device: torch.device) -> Tensor:
     """(N, 3, H, W) uint8 -> float32 in [0, 1] on `device`."""
-    return torch.from_numpy(images).to(device).float().div_(255)
+    # A copy: images in the object store are read-only, which torch cannot express.
+    return torch.tensor(images, device=device).float().div_(255)
 
 
 def normalise(x: Tensor, how: str) -> Tensor:

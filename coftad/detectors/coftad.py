@@ -18,7 +18,7 @@ from coftad.views import POSITIVES
 
 @dataclass(frozen=True)
 class CoftAD:
-    """weights: imagenet, random, auto or a path. device: auto, cpu, cuda. steps: see the README, the paper is silent."""
+    """weights: imagenet, random, auto or a path. device: auto, cpu, cuda. steps: open, see the README."""
 
     training: FineTuning = field(default_factory=FineTuning)
     scoring: Scoring = field(default_factory=Scoring)

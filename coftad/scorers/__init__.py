@@ -35,6 +35,10 @@ SCORERS: Mapping[ScorerName, Callable[[Tensor, int], Callable[[Tensor, Scoring],
 }
 
 
+def _input(features: Tensor, scoring: Scoring) -> Tensor:
+    return normalize(features, dim=-1) if scoring.l2_norm else features
+
+
 def score_all(scorings: Sequence[Scoring], support_AKD: Tensor, features_MD: Tensor, *, seed: int) -> Tensor:
     """(len(scorings), M) scores. support_AKD: features of A augmentations of K images; n_a takes the first n_a.
 
@@ -45,8 +49,7 @@ def score_all(scorings: Sequence[Scoring], support_AKD: Tensor, features_MD: Ten
     inputs: dict[bool, tuple[Tensor, Tensor]] = {}
     for row, scoring in enumerate(scorings):
         if scoring.l2_norm not in inputs:
-            both = (support_AKD, features_MD)
-            inputs[scoring.l2_norm] = tuple(normalize(part, dim=-1) for part in both) if scoring.l2_norm else both
+            inputs[scoring.l2_norm] = (_input(support_AKD, scoring), _input(features_MD, scoring))
         support, features = inputs[scoring.l2_norm]
         key = (scoring.scorer, scoring.l2_norm, scoring.n_a)
         if key not in fits:
@@ -57,11 +60,10 @@ def score_all(scorings: Sequence[Scoring], support_AKD: Tensor, features_MD: Ten
 
 def fit(scoring: Scoring, support_AKD: Tensor, *, seed: int) -> Score:
     """One scorer, kept for later images."""
-    support = normalize(support_AKD, dim=-1) if scoring.l2_norm else support_AKD
-    fitted = SCORERS[scoring.scorer](support[: scoring.n_a].flatten(0, 1), seed)
+    fitted = SCORERS[scoring.scorer](_input(support_AKD, scoring)[: scoring.n_a].flatten(0, 1), seed)
 
     def score(features_MD: Tensor) -> Tensor:
-        return fitted(normalize(features_MD, dim=-1) if scoring.l2_norm else features_MD, scoring)
+        return fitted(_input(features_MD, scoring), scoring)
 
     return score
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Mean and covariance of Eq. 7. mean: (D,). axes: (R, D) orthonormal. variances: (R,) > 0, the eigenvalues of Sigma."""
+    """Mean and covariance of Eq. 7. mean: (D,). axes: (R, D) orthonormal. variances: (R,) > 0, eigenvalues of Sigma."""
 
     mean: Tensor
     axes: Tensor

@@ -16,7 +16,7 @@ from coftad.views.positive import Blur, ColourJitter, Range, chosen, uniform
 
 
 def paste(x: Tensor, patch: Tensor, size: Tensor, source: Tensor, target: Tensor, angle: Tensor) -> Tensor:
-    """Copy a rectangle of `patch` (B, 3, H, W) around `source` into `x` around `target`, turned by `angle` (B,) radians.
+    """Copy a box of `patch` (B, 3, H, W) around `source` into `x` around `target`, turned by `angle` (B,), radians.
 
     size, source, target: (B, 2) width-first, in units of the image's width and height.
     """

@@ -1,0 +1,42 @@
+# make sweep   install, then run the sweep of sweeps/semicon.yaml     (SWEEP=file for another)
+# make test    install, then the whole test suite
+# make check   lint, types and the fast tests
+# make ui      browse what was logged
+
+PYTHON ?= python3
+SWEEP ?= sweeps/semicon.yaml
+BIN := .venv/bin
+
+# Tests on real images need them; without COFTAD_DATA they are left out by name, and pytest counts them as deselected.
+WITHOUT_DATA := $(if $(COFTAD_DATA),,and not data)
+
+.PHONY: sweep test lint check ui format
+.DEFAULT_GOAL := sweep
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable ".[dev,cluster]"
+	touch $@
+
+sweep: .venv/installed
+	$(BIN)/python -m tune_runner --sweep $(SWEEP)
+
+test: .venv/installed
+	$(BIN)/python -m pytest $(if $(COFTAD_DATA),,-m "not data")
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+check: lint
+	$(BIN)/python -m pytest -q -m "not slow $(WITHOUT_DATA)"
+
+format: .venv/installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+ui: .venv/installed
+	@echo "http://127.0.0.1:5000/?workflowType=machine_learning"
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/python -m mlflow ui --backend-store-uri sqlite:///mlflow.db

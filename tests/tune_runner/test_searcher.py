@@ -1,0 +1,126 @@
+"""The study as the only truth: what is asked, told, counted, queued again."""
+
+import pickle
+
+import optuna
+import pytest
+import yaml
+from optuna.trial import TrialState
+
+from tests.tune_runner.conftest import TINY
+from tune_runner.searcher import DUPLICATE, INTERRUPTED, StudySearcher, counted, create_or_load, requeue_interrupted
+from tune_runner.spec import Hardware, load
+
+
+def spec(tmp_path, **changes):
+    path = tmp_path / "sweep.yaml"
+    path.write_text(yaml.safe_dump({**TINY, **changes}))
+    return load(path, [], Hardware(cpus=2))
+
+
+@pytest.fixture
+def storage(tmp_path):
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return f"sqlite:///{tmp_path}/study.db"
+
+
+def drive(searcher, count, value=lambda config: config["trial"]["training"]["lambda_pp"]):
+    """Run up to `count` trials to their end, one after another; their configurations."""
+    seen = []
+    for index in range(count):
+        config = searcher.suggest(f"ray{len(searcher.study.trials)}-{index}")
+        if config == "FINISHED":
+            break
+        [ray_trial] = searcher.running
+        searcher.complete(ray_trial, value(config), {"episodes": 2}, pruned=False)
+        seen.append(config)
+    return seen
+
+
+def test_stops_after_as_many_as_were_asked_for(tmp_path, storage):
+    searcher = StudySearcher(create_or_load(storage, "s"), spec(tmp_path))
+    assert len(drive(searcher, 10)) == 4
+    assert searcher.remaining == 0
+    again = StudySearcher(create_or_load(storage, "s"), spec(tmp_path))
+    assert again.suggest("x") == "FINISHED"
+
+
+def test_a_resumed_search_asks_what_an_undisturbed_one_would(tmp_path, storage):
+    whole = drive(StudySearcher(create_or_load(storage, "whole"), spec(tmp_path)), 4)
+    first = drive(StudySearcher(create_or_load(storage, "parts"), spec(tmp_path)), 2)
+    rest = drive(StudySearcher(create_or_load(storage, "parts"), spec(tmp_path)), 4)
+    assert first + rest == whole
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "qmc", "gp"])
+def test_every_sampler_suggests_within_the_space(sampler, tmp_path, storage):
+    searcher = StudySearcher(create_or_load(storage, sampler), spec(tmp_path, search={"sampler": sampler}))
+    configs = drive(searcher, 4)
+    assert len({config["trial"]["training"]["lambda_pp"] for config in configs}) == 4
+    for config in configs:
+        assert 0 <= config["trial"]["training"]["lambda_pp"] <= 1.5
+        assert config["trial"]["points"] == [0, 2]
+        assert [scoring["n_a"] for scoring in config["trial"]["scorings"]] == [1, 3]
+
+
+def test_a_grid_is_walked_once_and_ends(tmp_path, storage):
+    space = {"lambda_pp": {"choice": [0.0, 0.4, 0.8]}, "negative_augmentation": {"choice": ["none", "void"]}}
+    searcher = StudySearcher(
+        create_or_load(storage, "g"), spec(tmp_path, space=space, search={"sampler": "grid"}, budget={"trials": 50})
+    )
+    configs = drive(searcher, 50)
+    training = [config["trial"]["training"] for config in configs]
+    assert sorted((each["lambda_pp"], each["negative_augmentation"]) for each in training) == [
+        (lambda_pp, negative) for lambda_pp in (0.0, 0.4, 0.8) for negative in ("none", "void")
+    ]
+
+
+def test_repeated_suggestions_are_not_run_again_and_the_search_ends(tmp_path, storage):
+    space = {"negative_augmentation": {"choice": ["none", "void", "cutpaste"]}}
+    searcher = StudySearcher(create_or_load(storage, "d"), spec(tmp_path, space=space, budget={"trials": 50}))
+    assert len(drive(searcher, 50, value=lambda config: 0.5)) == 3
+    assert searcher.exhausted
+    failed = searcher.study.get_trials(states=(TrialState.FAIL,))
+    assert {trial.user_attrs["reason"] for trial in failed} == {DUPLICATE}
+    assert counted(searcher.study.trials) == 3
+
+
+def test_failures_count_and_carry_their_reason(tmp_path, storage):
+    searcher = StudySearcher(create_or_load(storage, "f"), spec(tmp_path))
+    searcher.suggest("a")
+    searcher.fail("a", "non_finite", "step 3")
+    [trial] = searcher.study.trials
+    assert (trial.state, trial.user_attrs["reason"], trial.user_attrs["detail"]) == (
+        TrialState.FAIL,
+        "non_finite",
+        "step 3",
+    )
+    assert trial.user_attrs["ray_trial"] == "a"
+    assert searcher.remaining == 3
+
+
+def test_what_was_interrupted_runs_again_with_the_same_parameters(tmp_path, storage):
+    searcher = StudySearcher(create_or_load(storage, "i"), spec(tmp_path))
+    told, killed = searcher.suggest("told"), searcher.suggest("killed")
+    searcher.fail("told", INTERRUPTED, "the budget is spent")  # this driver had time to close it
+    assert requeue_interrupted(searcher.study) == 1  # and not this one
+    assert not searcher.study.get_trials(states=(TrialState.RUNNING,))
+    again = StudySearcher(create_or_load(storage, "i"), spec(tmp_path))
+    assert again.remaining == 4
+    configs = [again.suggest("c"), again.suggest("d")]
+    assert [config["trial"] for config in configs] == [told["trial"], killed["trial"]]
+    assert [config["number"] for config in configs] == [2, 3]
+
+
+def test_pruned_trials_count_and_keep_their_value(tmp_path, storage):
+    searcher = StudySearcher(create_or_load(storage, "p"), spec(tmp_path))
+    searcher.suggest("a")
+    searcher.complete("a", 0.7, {"episodes": 1}, pruned=True)
+    [trial] = searcher.study.trials
+    assert (trial.state, trial.intermediate_values) == (TrialState.PRUNED, {1: 0.7})
+    assert searcher.remaining == 3
+
+
+def test_a_pickle_of_it_is_empty(tmp_path, storage):
+    searcher = StudySearcher(create_or_load(storage, "q"), spec(tmp_path))
+    assert vars(pickle.loads(pickle.dumps(searcher))) == {}

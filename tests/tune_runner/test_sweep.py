@@ -1,0 +1,221 @@
+"""Whole sweeps through real Ray workers, as a user runs them."""
+
+import json
+import os
+import re
+import signal
+import time
+
+import numpy as np
+import optuna
+import pytest
+from mlflow.tracking import MlflowClient
+from optuna.trial import TrialState
+
+from tune_runner.records import Records
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """One whole tiny sweep: its shell, its directory, its output."""
+    from tests.tune_runner.conftest import Shell
+
+    folder = tmp_path_factory.mktemp("sweep") / "work"
+    folder.mkdir()
+    shell = Shell(folder)
+    done = shell("--sweep", shell.write())
+    assert done.returncode == 0, done.stdout + done.stderr
+    return shell, shell.only_run(), done.stdout
+
+
+def study(directory):
+    storage = f"sqlite:///{directory}/study.db"
+    [name] = optuna.get_all_study_names(storage)
+    return optuna.load_study(study_name=name, storage=storage)
+
+
+def states(directory):
+    return [trial.state for trial in study(directory).get_trials()]
+
+
+def client(shell):
+    return MlflowClient(f"sqlite:///{shell.folder}/mlflow.db")
+
+
+def runs(shell, name="tiny"):
+    found = client(shell)
+    experiment = found.get_experiment_by_name(name)
+    every = found.search_runs([experiment.experiment_id])
+    [parent] = [run for run in every if "mlflow.parentRunId" not in run.data.tags]
+    return parent, [run for run in every if "mlflow.parentRunId" in run.data.tags]
+
+
+def test_every_configuration_is_recorded_told_and_shown(finished):
+    _, directory, output = finished
+    assert states(directory) == [TrialState.COMPLETE] * 4
+    records = Records(directory).read()
+    assert sorted((record.trial, record.episode) for record in records) == [(t, e) for t in range(4) for e in range(2)]
+    for record in records:
+        assert [(row.steps, row.scoring.n_a) for row in record.rows] == [(0, 1), (0, 3), (2, 1), (2, 3)]
+        arrays = Records(directory).scores(record)
+        assert arrays.scores.shape == (4, len(arrays.image_rows))
+        assert set(arrays.losses) == {"con", "pp", "np", "all"}
+    for line in re.findall(r"\[(\d)/4\] trial \d complete 0\.\d{3}", output):
+        assert line in "1234"
+    assert "test AUROC" in output
+    assert "what mattered" in output
+    assert "NO PRETRAINED" not in output  # they were asked to be random
+
+
+def test_the_study_holds_the_best_row_mean_and_every_row(finished):
+    _, directory, _ = finished
+    records = Records(directory)
+    for trial in study(directory).get_trials():
+        aurocs = np.array([[row.search.auroc for row in record.rows] for record in records.of(trial.number)])
+        assert trial.value == pytest.approx(aurocs.mean(0).max())
+        assert [row["auroc"] for row in trial.user_attrs["rows"]] == pytest.approx(aurocs.mean(0).tolist())
+        assert trial.user_attrs["ray_trial"] == records.of(trial.number)[0].ray_trial
+
+
+def test_mlflow_has_one_run_for_each_and_one_above(finished):
+    shell, directory, _ = finished
+    parent, children = runs(shell)
+    assert parent.info.status == "FINISHED"
+    assert {"test_auroc", "test_auroc_low", "test_auroc_high"} <= set(parent.data.metrics)
+    assert len(children) == 4
+    for child in children:
+        assert child.info.status == "FINISHED"
+        assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
+        assert not any("test" in name for name in child.data.metrics), "only the report may open `test`"
+        assert {"auroc", "auroc_std", "auroc_n"} <= set(child.data.metrics)
+        assert {"lambda_pp", "beta", "n_a", "steps", "backbone", "seed"} <= set(child.data.params)
+        names = {file.path for file in client(shell).list_artifacts(child.info.run_id)}
+        assert {"config.yaml", "scores.csv", "roc.png", "score_histogram.png", "gallery.png"} <= names
+    curve = client(shell).get_metric_history(children[0].info.run_id, "auroc_over/steps")
+    assert [point.step for point in curve] == [0, 2]
+    values = sorted(child.data.metrics["auroc"] for child in children)
+    assert values == pytest.approx(sorted(trial.value for trial in study(directory).get_trials()))
+
+
+def test_the_report_stands_on_its_own(finished):
+    _, directory, _ = finished
+    page = (directory / "report.html").read_text()
+    summary = json.loads((directory / "summary.json").read_text())
+    assert summary["trials"] == {"complete": 4, "pruned": 0, "failed": 0}
+    best = summary["best"]
+    assert best["search_auroc"] == pytest.approx(study(directory).best_value)
+    assert best["test_interval"][0] <= best["test_auroc"] <= best["test_interval"][1]
+    assert f"{100 * best['test_auroc']:.1f}" in page
+    for name in re.findall(r'<img src="([^"]+)"', page):
+        assert (directory / name).is_file()
+    assert page.count("<img") == 3
+
+
+def test_the_printed_command_reproduces_the_best_trial_bit_for_bit(finished):
+    """The sweep ran in reused Ray workers beside others; this runs in a fresh process without Ray."""
+    shell, directory, output = finished
+    [number] = re.findall(r"reproduce: .* --reproduce \S+ --trial (\d+)", output)
+    again = shell("--reproduce", directory, "--trial", number)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert again.stdout.count("identical") == 2
+
+
+def test_episodes_are_paired(finished):
+    _, directory, _ = finished
+    by_episode = {}
+    for record in Records(directory).read():
+        key = (record.seed, tuple(Records(directory).scores(record).image_rows))
+        by_episode.setdefault(record.episode, set()).add(key)
+    assert all(len(keys) == 1 for keys in by_episode.values())
+    assert len({next(iter(keys))[0] for keys in by_episode.values()}) == 2
+
+
+def test_resuming_a_whole_sweep_runs_nothing(finished):
+    shell, directory, _ = finished
+    before = (directory / "records.jsonl").read_bytes()
+    again = shell("--resume", directory)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "0 trials to run" in again.stdout
+    assert (directory / "records.jsonl").read_bytes() == before
+    assert len(runs(shell)[1]) == 4
+
+
+def test_a_configuration_that_explodes_is_one_failed_trial(shell):
+    space = {"learning_rate": {"choice": [1.0e-5, 1.0]}, "steps": {"choice": [0, 30]}, "n_a": {"choice": [1]}}
+    path = shell.write(space=space, search={"sampler": "grid"}, episodes=1)
+    done = shell("--sweep", path, "--set", "trainer.learning_rate=null")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    trials = study(shell.only_run()).get_trials()
+    assert [trial.state for trial in trials if trial.params["learning_rate"] == 1.0] == [TrialState.FAIL]
+    [failed] = [trial for trial in trials if trial.state == TrialState.FAIL]
+    assert failed.user_attrs["reason"] == "non_finite"
+    assert "failed: non_finite: step" in done.stdout
+    parent, children = runs(shell)
+    assert sorted(child.info.status for child in children) == ["FAILED", "FINISHED"]
+    assert parent.info.status == "FINISHED"
+
+
+def test_asha_stops_weak_configurations_between_episodes(shell):
+    space = {"learning_rate": {"loguniform": [1.0e-6, 1.0e-2]}}
+    path = shell.write(
+        space=space, search={"sampler": "random", "scheduler": "asha"}, episodes=3, budget={"trials": 8}, tracking=None
+    )
+    done = shell("--sweep", path, "--set", "trainer.learning_rate=null", "--set", "trainer.steps=2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    trials = study(shell.only_run()).get_trials()
+    ended = [trial.state for trial in trials]
+    assert set(ended) == {TrialState.COMPLETE, TrialState.PRUNED}
+    recorded = Records(shell.only_run()).episodes()
+    for trial in trials:
+        assert (len(recorded[trial.number]) == 3) == (trial.state == TrialState.COMPLETE)
+
+
+LONG = {"trainer.steps": 400, "space.steps": "null", "tracking": "null"}
+
+
+def long(**changes):
+    return [word for key, value in {**LONG, **changes}.items() for word in ("--set", f"{key}={value}")]
+
+
+def test_the_wall_time_budget_ends_a_sweep_that_can_go_on(shell):
+    start = time.monotonic()
+    done = shell("--sweep", shell.write(), *long(**{"budget.wall_time": "12s"}))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert time.monotonic() - start < 75
+    assert "the wall-time budget is spent" in done.stdout
+    directory = shell.only_run()
+    assert TrialState.RUNNING not in states(directory)
+    assert f"--resume {directory}" in done.stdout
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill"])
+def test_interrupted_and_resumed_the_total_is_what_was_asked_for(shell, sign):
+    running = shell.start("--sweep", shell.write(), "--set", "tracking.uri=sqlite:///mlflow.db")
+    while not list(shell.folder.glob("runs/*/*/records.jsonl")):
+        assert running.poll() is None, running.stdout.read()
+        time.sleep(0.2)
+    os.kill(running.pid, sign)
+    output, _ = running.communicate(timeout=60)
+    directory = shell.only_run()
+    recorded = Records(directory).episodes()
+    complete = [trial.number for trial in study(directory).get_trials(states=(TrialState.COMPLETE,))]
+    if sign == signal.SIGINT:
+        assert running.returncode == 130, output
+        assert TrialState.RUNNING not in states(directory)
+        assert "--resume" in output
+        assert "Traceback" not in output
+    done = shell("--resume", directory)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert states(directory).count(TrialState.COMPLETE) == 4
+    assert TrialState.RUNNING not in states(directory)
+    assert TrialState.WAITING not in states(directory)
+    for number in complete:
+        assert Records(directory).episodes()[number] == recorded[number]
+    parent, children = runs(shell)
+    finished = [child for child in children if child.info.status == "FINISHED"]
+    assert len(finished) == 4
+    assert not [child for child in children if child.info.status == "RUNNING"]
+    assert parent.info.status == "FINISHED"

@@ -1,0 +1,7 @@
+"""python -m tune_runner"""
+
+import sys
+
+from tune_runner.cli import main
+
+sys.exit(main())

@@ -1,0 +1,196 @@
+"""From Ray's events to records, study, tracker and screen, in this order: a result is on disk before anyone is told.
+
+Nothing here raises into Tune, which would end the sweep with a traceback of its own: a driver that cannot record stops
+the sweep and says why afterwards.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import numpy as np
+from ray import tune
+from ray.tune.experiment import Trial
+
+from coftad.metrics import auroc_over_episodes, interval
+from tune_runner.context import Outcome
+from tune_runner.plan import Prepared
+from tune_runner.progress import Progress
+from tune_runner.records import EpisodeRecord, Records, RowRecord, Scores
+from tune_runner.searcher import INTERRUPTED, StudySearcher
+from tune_runner.tracking import Tracker
+from tune_runner.trainable import TRIAL_CONFIG, FinishedEpisode, best_row
+
+log = logging.getLogger(__name__)
+
+
+class Halt(tune.Stopper):
+    """Ends the whole sweep: at a deadline, or when someone gives a reason."""
+
+    def __init__(self, wall_time: float | None) -> None:
+        self._deadline = None if wall_time is None else time.monotonic() + wall_time
+        self.reason = ""
+        self.error: BaseException | None = None
+        self._set = threading.Event()
+
+    def stop(self, reason: str, error: BaseException | None = None) -> None:
+        if not self._set.is_set():
+            self.reason, self.error = reason, error
+            self._set.set()
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    def stop_all(self) -> bool:
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            self.stop("the wall-time budget is spent")
+        return self._set.is_set()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+def guarded(method: Callable[..., None]) -> Callable[..., None]:
+    """An exception in a callback stops the sweep, which then reports it."""
+
+    @wraps(method)
+    def call(self: "SweepCallback", *args: Any, **kwargs: Any) -> None:
+        try:
+            method(self, *args, **kwargs)
+        except Exception as error:
+            log.debug("stopping the sweep", exc_info=True)
+            self.halt.stop(str(error), error)
+
+    return call
+
+
+class SweepCallback(tune.Callback):
+    def __init__(
+        self,
+        prepared: Prepared,
+        searcher: StudySearcher,
+        records: Records,
+        tracker: Tracker | None,
+        progress: Progress,
+        halt: Halt,
+    ) -> None:
+        self.prepared = prepared
+        self.searcher = searcher
+        self.records = records
+        self.tracker = tracker
+        self.progress = progress
+        self.halt = halt
+
+    # Tune pickles its callbacks into a snapshot that we never read.
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+    @guarded
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        if asked := self.searcher.running.get(trial.trial_id):
+            self.progress.started(asked.number, asked.params)
+
+    @guarded
+    def on_trial_result(
+        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
+    ) -> None:
+        finished = result.pop("finished", None)  # Tune keeps the result for ever; the arrays it need not keep
+        if finished is not None:
+            self.records.append(*_as_record(finished, trial.trial_id, self.prepared))
+
+    @guarded
+    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        asked = self.searcher.running.get(trial.trial_id)
+        if asked is None:
+            return
+        result = trial.last_result or {}
+        if (failure := result.get("failure")) is not None:
+            self._failed(trial, failure.reason, failure.detail)
+            return
+        episodes = int(result.get("episodes", 0))
+        pruned = episodes < len(self.prepared.episodes)
+        if pruned and (self.halt.stop_all() or episodes == 0):
+            return  # not stopped by the scheduler: `interrupt` closes it
+        records = self.records.of(asked.number)
+        aurocs = np.array([[row.search.auroc for row in record.rows] for record in records])
+        best = best_row(aurocs)
+        value = float(aurocs[:, best].mean())
+        self.searcher.complete(trial.trial_id, value, _attributes(records, aurocs, best, trial.trial_id), pruned=pruned)
+        self._track(Outcome(trial=asked.number, state="pruned" if pruned else "complete", ray_trial=trial.trial_id))
+        if not pruned and (self.progress.best is None or value > self.progress.best[1]):
+            self.progress.best = (asked.number, value, self._interval(records, best))
+        self.progress.ended(asked.number, "pruned" if pruned else "complete", f"{value:.3f}")
+
+    @guarded
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        if trial.trial_id in self.searcher.running:
+            error = trial.get_error()
+            text = str(error).strip().splitlines()
+            self._failed(trial, "worker_died", text[-1] if text else type(error).__name__)
+
+    def interrupt(self) -> int:
+        """Close in the study what still runs there, to be run again by a later driver. Their number."""
+        left = list(self.searcher.running)
+        for trial_id in left:
+            self.searcher.fail(trial_id, INTERRUPTED, self.halt.reason or "the sweep was interrupted")
+        return len(left)
+
+    def _failed(self, trial: Trial, reason: str, detail: str) -> None:
+        number = self.searcher.running[trial.trial_id].number
+        self.searcher.fail(trial.trial_id, reason, detail)
+        training = TRIAL_CONFIG.validate_python(trial.config["trial"]).training
+        self._track(
+            Outcome(
+                trial=number, state="failed", reason=reason, message=detail, ray_trial=trial.trial_id, training=training
+            )
+        )
+        self.progress.ended(number, "failed", reason)
+        self.progress.note(f"trial {number} failed: {reason}: {detail}")
+
+    def _track(self, outcome: Outcome) -> None:
+        if self.tracker is not None:
+            self.tracker.ended(outcome)
+
+    def _interval(self, records: list[EpisodeRecord], best: int) -> tuple[float, float]:
+        labels, scores = [], []
+        for record in records:
+            arrays = self.records.scores(record)
+            chosen = np.isin(arrays.image_rows, self.prepared.episodes[record.episode].search_rows)
+            labels.append(self.prepared.image_set.labels[arrays.image_rows[chosen]])
+            scores.append(arrays.scores[best, chosen])
+        return interval(auroc_over_episodes(labels, scores, seed=self.prepared.spec.seed))
+
+
+def _as_record(finished: FinishedEpisode, ray_trial: str, prepared: Prepared) -> tuple[EpisodeRecord, Scores]:
+    result = finished.result
+    record = EpisodeRecord(
+        trial=finished.number,
+        ray_trial=ray_trial,
+        episode=finished.episode,
+        seed=prepared.episodes[finished.episode].seed,
+        training=finished.config.training,
+        rows=tuple(RowRecord(steps=row.steps, scoring=row.scoring, search=row.search) for row in result.rows),
+        seconds=dict(result.seconds),
+        finished_at=time.time(),
+        host=finished.host,
+        threads=finished.threads,
+    )
+    return record, Scores(scores=result.scores, image_rows=result.image_rows, losses=result.losses)
+
+
+def _attributes(records: list[EpisodeRecord], aurocs_ER: np.ndarray, best: int, ray_trial: str) -> dict[str, Any]:
+    """What the study keeps of a trial beside its value: the best row, the spread, and the value of every row."""
+    row = records[0].rows[best]
+    return {
+        "ray_trial": ray_trial,
+        "episodes": len(records),
+        "auroc_std": float(aurocs_ER[:, best].std(ddof=1)) if len(records) > 1 else None,
+        "best_row": {"steps": row.steps, **vars(row.scoring)},
+        "rows": [
+            {"steps": each.steps, **vars(each.scoring), "auroc": float(mean)}
+            for each, mean in zip(records[0].rows, aurocs_ER.mean(0), strict=True)
+        ],
+    }

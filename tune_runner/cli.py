@@ -1,0 +1,130 @@
+"""The command line: `python -m tune_runner --sweep FILE`."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from coftad.types import InputError
+from tune_runner.journal import RecordingError
+
+_DESCRIPTION = """\
+Fine-tune COFT-AD many times and say which settings are good and which matter, on this machine's cores or GPUs.
+"""
+
+_EPILOG = """\
+examples
+  python -m tune_runner --sweep sweeps/semicon.yaml                   run it; a live table, then a report
+  python -m tune_runner --sweep sweeps/semicon.yaml --dry-run         what would run, and a measured estimate
+  python -m tune_runner --sweep sweeps/semicon.yaml --set budget.trials=40 --set dataset.shots=5
+  python -m tune_runner --sweep sweeps/semicon.yaml --set dataset.name=folder --set dataset.root=my/images
+  python -m tune_runner --resume runs/semicon/2026-01-31_12-00-00     go on after an interruption
+  python -m tune_runner --reproduce runs/semicon/2026-01-31_12-00-00 --trial 7
+
+what a sweep leaves in its directory
+  sweep.yaml  the resolved specification      records.jsonl, scores/  every result, the only truth about them
+  study.db    Optuna's study                  artifacts/              pictures and score files of every trial
+  report.html, summary.json                   the answers             MLflow has a view of all of it
+
+environment
+  COFTAD_WEIGHTS  a folder with resnet18*.pth and resnet50*.pth, looked into before torch hub's cache
+  COFTAD_CACHE    where simulated data sets are kept (default ~/.cache/coftad)
+
+exit codes
+  0 finished, or ended by its budget   1 failed   2 a mistake in what was given   130 interrupted
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="tune-runner",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    what = top.add_mutually_exclusive_group(required=True)
+    what.add_argument("--sweep", type=Path, metavar="FILE", help="the YAML file of a new sweep")
+    what.add_argument("--resume", type=Path, metavar="DIR", help="go on with the sweep in this directory")
+    what.add_argument("--reproduce", type=Path, metavar="DIR", help="run one trial of a sweep again and compare")
+    what.add_argument("--sync", type=Path, metavar="DIR", help="send to MLflow what it does not have yet")
+    top.add_argument("--trial", type=int, metavar="N", help="with --reproduce: the trial's number")
+    top.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="with --sweep: override a value of the file, such as trainer.lambda_pp=0.5; may be repeated",
+    )
+    top.add_argument("--dry-run", action="store_true", help="with --sweep: print the plan and its cost, run nothing")
+    top.add_argument("--tracking-uri", metavar="URI", help="with --sync: another MLflow than the sweep's own")
+    top.add_argument("--verbose", action="store_true", help="say more, with tracebacks of unexpected errors")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    top = parser()
+    given = top.parse_args(arguments)
+    if (given.trial is not None) != (given.reproduce is not None):
+        top.error("--reproduce and --trial go together")
+    if given.sweep is None and (given.set or given.dry_run):
+        top.error("--set and --dry-run go with --sweep")
+    logging.basicConfig(level=logging.INFO if given.verbose else logging.WARNING, format="%(message)s")
+    console = Console()
+    try:
+        return _run(given, console)
+    except (InputError, RecordingError) as error:
+        print(error, file=sys.stderr)
+        return 2 if isinstance(error, InputError) else 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def _run(given: argparse.Namespace, console: Console) -> int:
+    # Late, because Ray, torch and MLflow take seconds, which --help and a mistake in the options should not.
+    from tune_runner import cluster
+
+    if given.sweep is not None:
+        from tune_runner.spec import load
+
+        spec = load(given.sweep, given.set, cluster.hardware())
+        if given.dry_run:
+            return _dry_run(spec, console)
+        from tune_runner.run import run
+
+        return run(spec, console)
+    if given.resume is not None:
+        from tune_runner.run import resume
+
+        return resume(given.resume, console)
+    if given.reproduce is not None:
+        from tune_runner.reproduce import reproduce
+
+        return reproduce(given.reproduce, given.trial, console)
+    from tune_runner.tracking import sync
+
+    found = sync(given.sync, tracking_uri=given.tracking_uri)
+    console.print(f"{found.sent} run(s) sent, {found.unsent} left{': ' + found.problem if found.problem else ''}")
+    return 1 if found.unsent else 0
+
+
+def _dry_run(spec: object, console: Console) -> int:
+    from tune_runner import cluster, plan
+    from tune_runner.spec import SweepSpec
+
+    assert isinstance(spec, SweepSpec)
+    prepared = plan.prepare(spec)
+    share = cluster.share(spec.resources, cluster.hardware(), spec.budget.trials)
+    cost = plan.estimate(
+        prepared, concurrent=share.concurrent, threads=share.threads, device="auto" if share.gpu else "cpu"
+    )
+    plan.show(prepared, cost, console)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

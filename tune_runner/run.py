@@ -1,0 +1,289 @@
+"""One sweep from a checked specification to a report: cluster, Tuner, interruption, resume."""
+
+import contextlib
+import logging
+import os
+import shlex
+import shutil
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import optuna
+from ray import tune
+from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
+from rich.console import Console
+
+from coftad.types import InputError
+from tune_runner import cluster, plan
+from tune_runner.callback import Halt, SweepCallback
+from tune_runner.context import SweepContext, git_tags
+from tune_runner.journal import RecordingError, write_whole
+from tune_runner.plan import Prepared
+from tune_runner.progress import Progress
+from tune_runner.records import Records
+from tune_runner.searcher import StudySearcher, counts, create_or_load, requeue_interrupted
+from tune_runner.spec import SweepSpec, load
+from tune_runner.study import report
+from tune_runner.tracking import Tracker
+from tune_runner.trainable import CoftTrainable, Inputs
+
+log = logging.getLogger(__name__)
+
+SPEC = "sweep.yaml"
+_CLOSING = 25.0  # seconds that a slow tracker may hold up the end of a sweep
+
+
+def new_directory(spec: SweepSpec) -> Path:
+    """An empty `output/name/<local time>` with the resolved specification in it. RecordingError if it can't be made."""
+    stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    parent = spec.output / spec.name
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        for suffix in ("", *(f"_{number}" for number in range(2, 100))):
+            directory = parent / (stamp + suffix)
+            with contextlib.suppress(FileExistsError):
+                directory.mkdir()
+                break
+    except OSError as error:
+        raise RecordingError(parent, error) from error
+    write_whole(directory / SPEC, lambda file: file.write(spec.to_yaml().encode()))
+    return directory
+
+
+def open_study(directory: Path, spec: SweepSpec) -> optuna.Study:
+    """The study of a sweep's directory, new or as it was left."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return create_or_load(f"sqlite:///{(directory / 'study.db').absolute()}", f"{spec.name}-{directory.name}")
+
+
+def inputs(prepared: Prepared, share: cluster.Share) -> Inputs:
+    states = {
+        name: None if found.state is None else {key: value.numpy() for key, value in found.state.items()}
+        for name, found in prepared.weights.items()
+    }
+    return Inputs(prepared.episodes, states, share.threads, "auto" if share.gpu else "cpu")  # type: ignore[arg-type]
+
+
+def scheduler(spec: SweepSpec) -> TrialScheduler:
+    if spec.search.scheduler == "asha":
+        return AsyncHyperBandScheduler(
+            time_attr="training_iteration",
+            metric="auroc",
+            mode="max",
+            max_t=spec.episodes,
+            grace_period=1,
+            reduction_factor=2,
+        )
+    return FIFOScheduler()
+
+
+def context(prepared: Prepared, directory: Path, share: cluster.Share) -> SweepContext | None:
+    """What MLflow shows beside the records; None if tracking is off."""
+    spec = prepared.spec
+    if spec.tracking.uri is None:
+        return None
+    tags = git_tags()
+    for name, found in prepared.weights.items():
+        tags[f"weights.{name}"] = f"{spec.trainer.weights_of(name)}: {found.kind}"
+        tags[f"weights_sha256.{name}"] = found.sha256 or "none"
+    if prepared.banner:
+        tags["coftad.warning"] = prepared.banner
+    return SweepContext(
+        name=spec.name,
+        directory=directory,
+        tracking_uri=spec.tracking.uri,
+        experiment=spec.tracking.experiment,
+        image_set=prepared.image_set,
+        episodes=dict(enumerate(prepared.episodes)),
+        common={
+            "seed": spec.seed,
+            "dataset": spec.dataset.name,
+            "image_size": spec.dataset.image_size,
+            "shots": spec.dataset.protocol.shots,
+            "holdout": spec.dataset.protocol.holdout,
+            "episodes": spec.episodes,
+            "sampler": spec.search.sampler,
+            "scheduler": spec.search.scheduler,
+            "profile": spec.profile,
+            "weights": str(spec.trainer.weights),
+            "threads": share.threads,
+        },
+        tags=tags,
+        reproduce=f"{_python()} --reproduce {shlex.quote(str(directory))} --trial {{trial}}",
+    )
+
+
+def commands(prepared: Prepared, directory: Path, best: int | None) -> dict[str, str]:
+    """What to type to browse, to go on and to repeat."""
+    uri = prepared.spec.tracking.uri
+    shown = prepared.spec.tracking.redacted()
+    folder = shlex.quote(str(directory))
+    found = {"report": str(directory / report.HTML)}
+    if uri is not None:
+        found["browse"] = (
+            f"open {shown}" if uri.startswith("http") else f"{_python('mlflow')} ui --backend-store-uri {shown}"
+        )
+    found["resume"] = f"{_python()} --resume {folder}"
+    if best is not None:
+        found["reproduce"] = f"{_python()} --reproduce {folder} --trial {best}"
+    return found
+
+
+def _python(module: str = "tune_runner") -> str:
+    """The interpreter as a user would type it here."""
+    inside = os.path.relpath(sys.executable)
+    if not inside.startswith(".."):
+        name = inside
+    else:
+        name = "python" if shutil.which("python") == sys.executable else sys.executable
+    return f"{name} -m {module}"
+
+
+def run(spec: SweepSpec, console: Console) -> int:
+    """A new sweep. The exit code. Raises InputError, RecordingError."""
+    prepared = plan.prepare(spec)
+    found = cluster.hardware()
+    share = cluster.share(spec.resources, found, spec.budget.trials)
+    return _drive(prepared, new_directory(spec), found, share, console)
+
+
+def resume(directory: Path, console: Console) -> int:
+    """Go on with a sweep that was interrupted, from its study and its records."""
+    if not (directory / SPEC).is_file():
+        raise InputError(f"--resume: {directory} is not a sweep's directory: it has no {SPEC}")
+    found = cluster.hardware()
+    spec = load(directory / SPEC, [], found)
+    prepared = plan.prepare(spec)
+    if (directory / "context.json").is_file():
+        before = SweepContext.load(directory, spec.tracking.uri or "sqlite:///unused.db").image_set.digest
+        if before != prepared.image_set.digest:
+            raise InputError(
+                f"--resume: the images are not those of {directory}: their digest is "
+                f"{prepared.image_set.digest[:12]}, it was {before[:12]}"
+            )
+    share = cluster.share(spec.resources, found, spec.budget.trials)
+    return _drive(prepared, directory, found, share, console)
+
+
+def _drive(prepared: Prepared, directory: Path, found: cluster.Hardware, share: cluster.Share, console: Console) -> int:
+    spec = prepared.spec
+    study = open_study(directory, spec)
+    again = requeue_interrupted(study)
+    searcher = StudySearcher(study, spec)
+    ended = [trial for trial in study.get_trials(deepcopy=False) if counts(trial)]
+    progress = Progress(
+        console,
+        total=spec.budget.trials,
+        done=searcher.done,
+        failed=sum(trial.state == optuna.trial.TrialState.FAIL for trial in ended),
+        concurrent=share.concurrent,
+        banner=prepared.banner,
+    )
+    if prepared.banner:
+        console.print(prepared.banner, style="bold red", markup=False)
+    progress.note(f"{spec.name}: {searcher.remaining} trials to run, {share.concurrent} at once, in {directory}")
+    if again:
+        progress.note(f"{again} trial(s) were running when the last driver ended, and run again")
+    tracked = context(prepared, directory, share)
+    tracker = None
+    if tracked is not None:
+        tracked.save()
+        tracker = Tracker(tracked)
+    halt = Halt(spec.budget.wall_time)
+    callback = SweepCallback(prepared, searcher, Records(directory), tracker, progress, halt)
+    if searcher.remaining > 0:
+        try:
+            with cluster.local(found), progress:
+                _fit(prepared, directory, share, searcher, callback, halt)
+        finally:
+            left = callback.interrupt()
+    else:
+        left = 0
+    return _finish(prepared, directory, study, tracker, progress, halt, left)
+
+
+def _fit(
+    prepared: Prepared,
+    directory: Path,
+    share: cluster.Share,
+    searcher: StudySearcher,
+    callback: SweepCallback,
+    halt: Halt,
+) -> None:
+    spec = prepared.spec
+    trainable = tune.with_resources(
+        tune.with_parameters(CoftTrainable, inputs=inputs(prepared, share)), {"cpu": share.cpu, "gpu": share.gpu}
+    )
+    tuner = tune.Tuner(
+        trainable,
+        tune_config=tune.TuneConfig(
+            search_alg=searcher,
+            scheduler=scheduler(spec),
+            num_samples=searcher.remaining,
+            max_concurrent_trials=share.concurrent,
+            reuse_actors=True,
+        ),
+        run_config=tune.RunConfig(
+            name="ray",
+            storage_path=str(directory.absolute()),
+            callbacks=[callback],
+            stop=halt,
+            verbose=0,
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            failure_config=tune.FailureConfig(max_failures=2),
+        ),
+    )
+    tuner.fit()
+
+
+def _finish(
+    prepared: Prepared,
+    directory: Path,
+    study: optuna.Study,
+    tracker: Tracker | None,
+    progress: Progress,
+    halt: Halt,
+    left: int,
+) -> int:
+    """Report, close the tracker, and say how to go on. The exit code: 0 for a whole sweep, 130 for a part of one."""
+    whole = not left and progress.done >= prepared.spec.budget.trials
+    if halt.error is None:
+        records = Records(directory)
+        best = study.best_trial.number if any(map(_complete, study.get_trials(deepcopy=False))) else None
+        summary = report.summarise(prepared, study, records, commands(prepared, directory, best))
+        files = report.write(summary, directory)
+        report.show(summary, progress.console)
+        if tracker is not None:
+            tracker.finish(_headline(summary), [*files, directory / SPEC], "FINISHED" if whole else "KILLED")
+    if tracker is not None and (unsent := tracker.close(_CLOSING)):
+        progress.note(f"{unsent} run(s) are not in MLflow yet ({tracker.problem}); --sync {directory} sends them")
+    if halt.error is not None:
+        raise halt.error
+    if left or not whole:
+        why = halt.reason or ("the space is exhausted" if not left else "interrupted")
+        progress.note(
+            f"stopped before the end: {why}. What was finished is kept; to go on: "
+            f"{commands(prepared, directory, None)['resume']}"
+        )
+    return 130 if left and not halt.reason else 0
+
+
+def _complete(trial: optuna.trial.FrozenTrial) -> bool:
+    return trial.state == optuna.trial.TrialState.COMPLETE
+
+
+def _headline(summary: report.Summary) -> dict[str, float | int | str]:
+    """What the sweep's own run in MLflow shows."""
+    facts: dict[str, float | int | str] = {f"trials_{what}": count for what, count in summary.trials.items()}
+    if summary.best is not None:
+        best = summary.best
+        facts |= {
+            "best_trial": best.trial,
+            "search_auroc": best.search_auroc,
+            "test_auroc": best.test_auroc,
+            "test_auroc_low": best.test_interval[0],
+            "test_auroc_high": best.test_interval[1],
+            "protocol": summary.protocol,
+        }
+    return facts

@@ -1,0 +1,123 @@
+"""The Ray Tune trainable around `coftad.trial`: one Ray trial is one configuration, one step is one episode.
+
+A configuration that fails is a result with a typed reason, not an exception: the worker process lives on and is reused.
+"""
+
+import os
+import socket
+import traceback
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+from ray import tune
+
+from coftad import trial
+from coftad.devices import pick, repeatable
+from coftad.finetune import NonFiniteLoss
+from coftad.metrics import NonFiniteScores
+from coftad.types import Episode
+
+TRIAL_CONFIG = TypeAdapter(trial.TrialConfig)
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """What all trials of a sweep share, put once into Ray's object store; workers map its arrays without a copy.
+
+    weights: per backbone the state_dict as arrays, None for random weights. threads: of torch, in every worker.
+    """
+
+    episodes: tuple[Episode, ...]
+    weights: dict[str, dict[str, NDArray[Any]] | None]
+    threads: int
+    device: str
+
+
+@dataclass(frozen=True, eq=False)
+class FinishedEpisode:
+    """One finished episode on its way from a worker to the driver's records."""
+
+    number: int
+    episode: int
+    config: trial.TrialConfig
+    result: trial.TrialResult
+    host: str
+    threads: int
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a configuration failed. reason: non_finite, out_of_memory or exception; detail: for people."""
+
+    reason: str
+    detail: str
+
+
+def failure(error: BaseException) -> Failure:
+    """The typed reason of an exception raised inside a trial."""
+    if isinstance(error, NonFiniteLoss | NonFiniteScores):
+        return Failure("non_finite", str(error))
+    text = str(error)
+    # torch's CPU allocator has no exception class of its own
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in text:
+        return Failure("out_of_memory", text or type(error).__name__)
+    last = traceback.extract_tb(error.__traceback__)[-1] if error.__traceback__ else None
+    place = f" at {os.path.basename(last.filename)}:{last.lineno}" if last else ""
+    return Failure("exception", f"{type(error).__name__}: {text}{place}")
+
+
+class CoftTrainable(tune.Trainable):
+    """config: `number` (Optuna's) and `trial` (a TrialConfig as plain values). See `Inputs` for the rest."""
+
+    def setup(self, config: dict[str, Any], inputs: Inputs | None = None) -> None:
+        if inputs is not None:  # absent when a reused actor is reset
+            self.inputs = inputs
+        self.reset_config(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self.number = int(new_config["number"])
+        self.trial = TRIAL_CONFIG.validate_python(new_config["trial"])
+        self.next_episode = 0
+        self.aurocs: list[NDArray[np.float64]] = []  # per finished episode: (rows,) on the search images
+        return True
+
+    def step(self) -> dict[str, Any]:
+        index = self.next_episode
+        try:
+            finished = self._run(index)
+        except Exception as error:
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            return {"failure": failure(error), "episodes": index, "done": True}
+        self.next_episode += 1
+        self.aurocs.append(np.array([row.search.auroc for row in finished.result.rows]))
+        best = best_row(np.stack(self.aurocs))
+        return {
+            "auroc": float(np.mean([auroc[best] for auroc in self.aurocs])),
+            "episodes": self.next_episode,
+            "finished": finished,
+            "done": self.next_episode == len(self.inputs.episodes),
+        }
+
+    def _run(self, index: int) -> FinishedEpisode:
+        backbone = self.trial.training.backbone
+        arrays = self.inputs.weights[backbone]
+        state = None if arrays is None else {key: torch.tensor(value) for key, value in arrays.items()}
+        with repeatable(self.inputs.threads):
+            result = trial.run(self.trial, self.inputs.episodes[index], state, device=pick(self.inputs.device))
+        return FinishedEpisode(self.number, index, self.trial, result, socket.gethostname(), self.inputs.threads)
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Nothing is worth saving: an episode is recorded by the driver when it ends, and is the unit of loss."""
+
+    def load_checkpoint(self, checkpoint: str) -> None:
+        self.reset_config(self.config)
+
+
+def best_row(aurocs_ER: NDArray[np.float64]) -> int:
+    """The row with the highest mean over episodes; the first of equals, so that ties do not depend on anything."""
+    return int(aurocs_ER.mean(0).argmax())
