@@ -145,7 +145,7 @@ def run(spec: SweepSpec, console: Console) -> int:
     prepared = plan.prepare(spec)
     found = cluster.hardware()
     share = cluster.share(spec.resources, found, spec.budget.trials)
-    return _drive(prepared, new_directory(spec), found, share, console)
+    return drive(prepared, new_directory(spec), found, share, console)
 
 
 def resume(directory: Path, console: Console) -> int:
@@ -163,10 +163,18 @@ def resume(directory: Path, console: Console) -> int:
                 f"{prepared.image_set.digest[:12]}, it was {before[:12]}"
             )
     share = cluster.share(spec.resources, found, spec.budget.trials)
-    return _drive(prepared, directory, found, share, console)
+    return drive(prepared, directory, found, share, console)
 
 
-def _drive(prepared: Prepared, directory: Path, found: cluster.Hardware, share: cluster.Share, console: Console) -> int:
+def drive(
+    prepared: Prepared,
+    directory: Path,
+    found: cluster.Hardware,
+    share: cluster.Share,
+    console: Console,
+    trainable: type[CoftTrainable] = CoftTrainable,
+) -> int:
+    """Run what is left of the sweep in `directory`. trainable: another one than ours, for benchmarks."""
     spec = prepared.spec
     study = open_study(directory, spec)
     again = requeue_interrupted(study)
@@ -195,7 +203,7 @@ def _drive(prepared: Prepared, directory: Path, found: cluster.Hardware, share: 
     if searcher.remaining > 0:
         try:
             with cluster.local(found), progress:
-                _fit(prepared, directory, share, searcher, callback, halt)
+                _fit(prepared, directory, share, searcher, callback, halt, trainable)
         finally:
             left = callback.interrupt()
     else:
@@ -210,13 +218,12 @@ def _fit(
     searcher: StudySearcher,
     callback: SweepCallback,
     halt: Halt,
+    trainable: type[CoftTrainable],
 ) -> None:
     spec = prepared.spec
-    trainable = tune.with_resources(
-        tune.with_parameters(CoftTrainable, inputs=inputs(prepared, share)), {"cpu": share.cpu, "gpu": share.gpu}
-    )
+    with_inputs = tune.with_parameters(trainable, inputs=inputs(prepared, share))
     tuner = tune.Tuner(
-        trainable,
+        tune.with_resources(with_inputs, {"cpu": share.cpu, "gpu": share.gpu}),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
             scheduler=scheduler(spec),
