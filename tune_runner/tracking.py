@@ -128,8 +128,6 @@ class Tracker:
             self._changed.notify_all()
         return self.unsent
 
-    # ------------------------------------------------------------------ the thread
-
     def _work(self) -> None:
         try:
             self._work_on()

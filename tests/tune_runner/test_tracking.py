@@ -99,7 +99,7 @@ def runs_of(uri: str, kind: str = "configuration") -> list[Run]:
     return sorted(found, key=lambda run: run.info.run_name)
 
 
-def until(true: object, seconds: float = 30.0) -> None:
+def until(true: object, seconds: float = 60.0) -> None:
     assert callable(true)
     end = time.monotonic() + seconds
     while not true():
@@ -597,7 +597,7 @@ def test_a_driver_killed_while_it_sends_is_made_up_for(context: SweepContext, ur
         "helpers = importlib.util.module_from_spec(spec); spec.loader.exec_module(helpers)\n"
         "context = helpers.sweep(Path(sys.argv[1]), sys.argv[2])\n"
         "tracker = helpers.Tracker(context)\n"
-        "for trial in range(12):\n"
+        "for trial in range(8):\n"
         "    helpers.record_trial(context, trial)\n"
         "    tracker.ended(helpers.Outcome(trial=trial, state='complete'))\n"
         "tracker.close(60)\n"
@@ -608,15 +608,17 @@ def test_a_driver_killed_while_it_sends_is_made_up_for(context: SweepContext, ur
     def created() -> int:
         return sum("trial" in json.loads(line) for line in ledger.read_text().splitlines()) if ledger.exists() else 0
 
-    for count in (1, 4, 8):  # the sweep's run is one of them; each time another call is under way
+    for count in (1, 3, 5):  # the sweep's run is one of them; each time another call is under way
         with subprocess.Popen(command) as process:
-            until(lambda wanted=count: created() > wanted)
-            process.kill()
+            try:
+                until(lambda wanted=count: created() > wanted, 120)
+            finally:
+                process.kill()
     sent = [json.loads(line)["sent"] for line in ledger.read_text().splitlines() if "sent" in line]
-    assert 2 <= len(sent) < 12
+    assert 1 <= len(sent) < 8
     assert sync(context.directory).unsent == 0
     assert [(run.info.run_name, run.info.status) for run in runs_of(uri)] == [
-        (f"trial-{trial:04d}", "FINISHED") for trial in range(12)
+        (f"trial-{trial:04d}", "FINISHED") for trial in range(8)
     ]
     assert [run.info.status for run in runs_of(uri, "sweep")] == ["KILLED"]
     for run in runs_of(uri):
