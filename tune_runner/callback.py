@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from ray import tune
+from ray.exceptions import NodeDiedError, OutOfMemoryError
 from ray.tune.experiment import Trial
 
 from coftad.metrics import auroc_over_episodes, interval
@@ -127,9 +128,7 @@ class SweepCallback(tune.Callback):
     @guarded
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         if trial.trial_id in self.searcher.running:
-            error = trial.get_error()
-            text = str(error).strip().splitlines()
-            self._failed(trial, "worker_died", text[-1] if text else type(error).__name__)
+            self._failed(trial, *_death(trial.get_error()))
 
     def interrupt(self) -> int:
         """Close in the study what still runs there, to be run again by a later driver. Their number."""
@@ -162,6 +161,16 @@ class SweepCallback(tune.Callback):
             labels.append(self.prepared.image_set.labels[arrays.image_rows[chosen]])
             scores.append(arrays.scores[best, chosen])
         return interval(auroc_over_episodes(labels, scores, seed=self.prepared.spec.seed))
+
+
+def _death(error: BaseException | None) -> tuple[str, str]:
+    """(reason, detail) of a worker process that was lost, after all retries."""
+    text = " ".join(str(error).split())
+    if isinstance(error, OutOfMemoryError) or "OutOfMemoryError" in text or "low on memory" in text:
+        return "out_of_memory", text[:500]
+    if isinstance(error, NodeDiedError) or "node has died" in text or "node died" in text.lower():
+        return "node_died", text[:500]
+    return "worker_died", text[:500] or type(error).__name__
 
 
 def _as_record(finished: FinishedEpisode, ray_trial: str, prepared: Prepared) -> tuple[EpisodeRecord, Scores]:

@@ -21,6 +21,7 @@ examples
   python -m tune_runner --sweep sweeps/semicon.yaml --dry-run         what would run, and a measured estimate
   python -m tune_runner --sweep sweeps/semicon.yaml --set budget.trials=40 --set dataset.shots=5
   python -m tune_runner --sweep sweeps/semicon.yaml --set dataset.name=folder --set dataset.root=my/images
+  python -m tune_runner --sweep sweeps/semicon.yaml --address auto    on the Ray cluster this machine belongs to
   python -m tune_runner --resume runs/semicon/2026-01-31_12-00-00     go on after an interruption
   python -m tune_runner --reproduce runs/semicon/2026-01-31_12-00-00 --trial 7
 
@@ -46,8 +47,8 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    what = top.add_mutually_exclusive_group(required=True)
-    what.add_argument("--sweep", type=Path, metavar="FILE", help="the YAML file of a new sweep")
+    top.add_argument("--sweep", type=Path, metavar="FILE", help="the YAML file of a sweep")
+    what = top.add_mutually_exclusive_group()
     what.add_argument("--resume", type=Path, metavar="DIR", help="go on with the sweep in this directory")
     what.add_argument("--reproduce", type=Path, metavar="DIR", help="run one trial of a sweep again and compare")
     what.add_argument("--sync", type=Path, metavar="DIR", help="send to MLflow what it does not have yet")
@@ -57,10 +58,18 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="with --sweep: override a value of the file, such as trainer.lambda_pp=0.5; may be repeated",
+        help="with --sweep or --resume: override a value of the file, such as trainer.lambda_pp=0.5; may be repeated",
     )
     top.add_argument("--dry-run", action="store_true", help="with --sweep: print the plan and its cost, run nothing")
-    top.add_argument("--tracking-uri", metavar="URI", help="with --sync: another MLflow than the sweep's own")
+    top.add_argument(
+        "--address",
+        metavar="ADDRESS",
+        help="join a Ray cluster: auto, host:port or ray://host:port; default: start one here",
+    )
+    top.add_argument("--insecure", action="store_true", help="with --address: join a cluster that asks for no token")
+    top.add_argument(
+        "--tracking-uri", metavar="URI", help="another MLflow than the sweep's own, or its URI with credentials"
+    )
     top.add_argument("--verbose", action="store_true", help="say more, with tracebacks of unexpected errors")
     return top
 
@@ -68,15 +77,14 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     top = parser()
     given = top.parse_args(arguments)
-    if (given.trial is not None) != (given.reproduce is not None):
-        top.error("--reproduce and --trial go together")
-    if given.sweep is None and (given.set or given.dry_run):
-        top.error("--set and --dry-run go with --sweep")
+    _check(top, given)
     logging.basicConfig(level=logging.INFO if given.verbose else logging.WARNING, format="%(message)s")
     console = Console()
     try:
         return _run(given, console)
     except (InputError, RecordingError) as error:
+        if given.verbose:
+            logging.exception("because")
         print(error, file=sys.stderr)
         return 2 if isinstance(error, InputError) else 1
     except KeyboardInterrupt:
@@ -84,39 +92,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
+def _check(top: argparse.ArgumentParser, given: argparse.Namespace) -> None:
+    """What argparse cannot say: which options go together."""
+    if not any((given.sweep, given.resume, given.reproduce, given.sync)):
+        top.error("one of --sweep, --resume, --reproduce and --sync is needed")
+    if given.sweep and (given.reproduce or given.sync):
+        top.error("--sweep goes with --resume only, to see whether the file is still the same")
+    if (given.trial is not None) != (given.reproduce is not None):
+        top.error("--reproduce and --trial go together")
+    if given.set and not (given.sweep or given.resume):
+        top.error("--set goes with --sweep and --resume")
+    if given.dry_run and (given.resume or not given.sweep):
+        top.error("--dry-run goes with --sweep")
+
+
 def _run(given: argparse.Namespace, console: Console) -> int:
     # Late, because Ray, torch and MLflow take seconds, which --help and a mistake in the options should not.
-    from tune_runner import cluster
-
-    if given.sweep is not None:
-        from tune_runner.spec import load
-
-        spec = load(given.sweep, given.set, cluster.hardware())
-        if given.dry_run:
-            return _dry_run(spec, console)
-        from tune_runner.run import run
-
-        return run(spec, console)
-    if given.resume is not None:
-        from tune_runner.run import resume
-
-        return resume(given.resume, console)
+    if given.dry_run:
+        return _dry_run(given, console)
     if given.reproduce is not None:
         from tune_runner.reproduce import reproduce
 
         return reproduce(given.reproduce, given.trial, console)
-    from tune_runner.tracking import sync
+    if given.sync is not None:
+        from tune_runner.tracking import sync
 
-    found = sync(given.sync, tracking_uri=given.tracking_uri)
-    console.print(f"{found.sent} run(s) sent, {found.unsent} left{': ' + found.problem if found.problem else ''}")
-    return 1 if found.unsent else 0
+        found = sync(given.sync, tracking_uri=given.tracking_uri)
+        console.print(f"{found.sent} run(s) sent, {found.unsent} left{': ' + found.problem if found.problem else ''}")
+        return 1 if found.unsent else 0
+    from tune_runner.run import Where, resume, run
+
+    where = Where(given.address, given.insecure)
+    overrides = given.set + ([f"tracking.uri={given.tracking_uri}"] if given.tracking_uri else [])
+    if given.resume is not None:
+        return resume(given.resume, given.sweep, overrides, where, console)
+    return run(given.sweep, overrides, where, console)
 
 
-def _dry_run(spec: object, console: Console) -> int:
+def _dry_run(given: argparse.Namespace, console: Console) -> int:
     from tune_runner import cluster, plan
-    from tune_runner.spec import SweepSpec
+    from tune_runner.spec import load
 
-    assert isinstance(spec, SweepSpec)
+    spec = load(given.sweep, given.set, cluster.hardware())
     prepared = plan.prepare(spec)
     share = cluster.share(spec.resources, cluster.hardware(), spec.budget.trials)
     cost = plan.estimate(

@@ -1,21 +1,28 @@
-"""Ray: start it on this machine, and how many trials fit."""
+"""Ray: start it on this machine or join a cluster, and how many trials fit."""
 
+import contextlib
+import ipaddress
 import math
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 import ray
 import torch
 
+import coftad
+import tune_runner
 from coftad.types import InputError
 from tune_runner.spec import Hardware, Resources
 
-# Ray reads these when it is imported or started; a user's own values win.
+# Ray and Tune read these from the environment; a user's own values win.
 _SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # ours record; Ray's cost the driver two thirds of its time
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # `interruption` has its own
     "TUNE_FORCE_TRIAL_CLEANUP_S": "5",  # a stopped trial may be in the middle of a long episode
     "TUNE_WARN_THRESHOLD_S": "5",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
@@ -25,6 +32,9 @@ _SETTINGS = {
 }
 
 _GPU_SHARE = 0.5  # two trials share a GPU: a batch of 64 leaves a large one half idle
+
+# Where Ray and everyone else expect it; as `ray get-auth-token --generate` writes it.
+_TOKEN = Path.home() / ".ray" / "auth_token"
 
 
 @dataclass(frozen=True)
@@ -67,18 +77,90 @@ def share(resources: Resources | str, found: Hardware, trials: int) -> Share:
 
 
 @contextmanager
-def local(found: Hardware) -> Iterator[None]:
-    """A Ray of our own on this machine, without dashboard, and gone afterwards."""
+def connected(address: str | None, *, insecure: bool) -> Iterator[Hardware]:
+    """A Ray of our own on this machine, gone afterwards; or the cluster at `address`. Yields what it has.
+
+    Raises InputError if there is no cluster, or if it may not be joined.
+    """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
-    ray.init(
-        num_cpus=found.cpus,
-        num_gpus=found.gpus,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level="ERROR",
-    )
+    if address is None:
+        own = hardware()
+        # "local", since RAY_ADDRESS in the environment would join a cluster nobody asked for
+        ray.init(
+            address="local",
+            num_cpus=own.cpus,
+            num_gpus=own.gpus,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="ERROR",
+        )
+    else:
+        _check_address(address, insecure=insecure)
+        # No shared file system is assumed: code travels through Ray as data and weights do.
+        modules = [str(Path(package.__file__ or "").parent) for package in (coftad, tune_runner)]
+        try:
+            ray.init(
+                address=address,
+                log_to_driver=False,
+                logging_level="ERROR",
+                runtime_env={"py_modules": modules, "env_vars": _SETTINGS},
+            )
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise InputError(f"--address: no cluster could be joined at {address}: {reason}") from None
+    with contextlib.suppress(OSError):
+        _TOKEN.chmod(0o600)  # Ray writes it readable for everyone
     try:
-        yield
+        yield _available()
     finally:
         ray.shutdown()
+
+
+def _available() -> Hardware:
+    total = ray.cluster_resources()
+    return Hardware(cpus=int(total.get("CPU", 0)), gpus=int(total.get("GPU", 0)))
+
+
+def _check_address(address: str, *, insecure: bool) -> None:
+    """Whoever reaches a Ray cluster runs code on it: one that others can reach must ask for a token."""
+    if insecure or token_authentication() or is_loopback(address):
+        return
+    raise InputError(
+        f"--address: {address} is not a loopback address, and Ray's token authentication is off: anyone who reaches "
+        "this cluster could run code on it. Start the cluster and this command with RAY_AUTH_MODE=token and the same "
+        "token (RAY_AUTH_TOKEN_PATH, or ~/.ray/auth_token as `ray get-auth-token --generate` writes it), or say "
+        "--insecure"
+    )
+
+
+def token_authentication() -> bool:
+    """Whether this process authenticates: told so, or not told otherwise and in possession of a token, as in Ray."""
+    mode = os.environ.get("RAY_AUTH_MODE", "")
+    if mode:
+        return mode.lower() == "token"
+    return any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")) or _TOKEN.is_file()
+
+
+def is_loopback(address: str) -> bool:
+    """Whether `host:port`, `ray://host:port` or the cluster that `auto` stands for is only reachable from here."""
+    if address == "auto":
+        address = os.environ.get("RAY_ADDRESS") or _latest_cluster()
+    host = address.removeprefix("ray://").rsplit(":", 1)[0].strip("[]")
+    try:
+        found = {info[4][0] for info in socket.getaddrinfo(host, None)}
+    except OSError:
+        return False
+    return bool(found) and all(ipaddress.ip_address(each).is_loopback for each in found)
+
+
+def _latest_cluster() -> str:
+    """The address that `ray start` left on this machine, which `auto` means; empty if there is none."""
+    try:
+        return Path(_ray_folder(), "ray_current_cluster").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _ray_folder() -> str:
+    return os.environ.get("RAY_TMPDIR", "/tmp") + "/ray"  # noqa: S108 - Ray's own place

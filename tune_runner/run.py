@@ -1,16 +1,21 @@
 """One sweep from a checked specification to a report: cluster, Tuner, interruption, resume."""
 
 import contextlib
+import difflib
 import logging
 import os
 import shlex
 import shutil
 import sys
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import optuna
+import ray.util.client
 from ray import tune
+from ray.tune.impl.tuner_internal import TunerInternal
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
 from rich.console import Console
 
@@ -18,11 +23,13 @@ from coftad.types import InputError
 from tune_runner import cluster, plan
 from tune_runner.callback import Halt, SweepCallback
 from tune_runner.context import SweepContext, git_tags
+from tune_runner.interruption import EXIT_CODE, on_interrupt
 from tune_runner.journal import RecordingError, write_whole
 from tune_runner.plan import Prepared
 from tune_runner.progress import Progress
 from tune_runner.records import Records
 from tune_runner.searcher import StudySearcher, counts, create_or_load, requeue_interrupted
+from tune_runner.space import walk
 from tune_runner.spec import SweepSpec, load
 from tune_runner.study import report
 from tune_runner.tracking import Tracker
@@ -52,9 +59,23 @@ def new_directory(spec: SweepSpec) -> Path:
 
 
 def open_study(directory: Path, spec: SweepSpec) -> optuna.Study:
-    """The study of a sweep's directory, new or as it was left."""
+    """The study of a sweep's directory, new or as it was left. InputError if `spec` is not what it was made from."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return create_or_load(f"sqlite:///{(directory / 'study.db').absolute()}", f"{spec.name}-{directory.name}")
+    study = create_or_load(f"sqlite:///{(directory / 'study.db').absolute()}", f"{spec.name}-{directory.name}")
+    before = study.user_attrs.get("spec")
+    if before is None:
+        study.set_user_attr("spec", spec.to_yaml())
+        study.set_user_attr("fingerprint", spec.fingerprint())
+    elif study.user_attrs["fingerprint"] != spec.fingerprint():
+        lines = difflib.unified_diff(
+            before.splitlines(), spec.to_yaml().splitlines(), "as it was", "as it is", n=0, lineterm=""
+        )
+        raise InputError(
+            f"--resume: the sweep in {directory} was made from another specification. What was changed:\n"
+            + "\n".join(lines)
+            + "\nUndo the change, or start a new sweep. Only budget, resources, tracking and output may change"
+        )
+    return study
 
 
 def inputs(prepared: Prepared, share: cluster.Share) -> Inputs:
@@ -62,7 +83,15 @@ def inputs(prepared: Prepared, share: cluster.Share) -> Inputs:
         name: None if found.state is None else {key: value.numpy() for key, value in found.state.items()}
         for name, found in prepared.weights.items()
     }
-    return Inputs(prepared.episodes, states, share.threads, "auto" if share.gpu else "cpu")  # type: ignore[arg-type]
+    budget = prepared.spec.budget
+    return Inputs(
+        episodes=prepared.episodes,
+        weights=states,  # type: ignore[arg-type]
+        threads=share.threads,
+        device="auto" if share.gpu else "cpu",
+        trial_time=budget.trial_time,
+        retries=budget.retries,
+    )
 
 
 def scheduler(spec: SweepSpec) -> TrialScheduler:
@@ -111,6 +140,7 @@ def context(prepared: Prepared, directory: Path, share: cluster.Share) -> SweepC
         },
         tags=tags,
         reproduce=f"{_python()} --reproduce {shlex.quote(str(directory))} --trial {{trial}}",
+        varied=tuple(dict.fromkeys(name for _, name, _ in walk(spec.space.parameters))),
     )
 
 
@@ -140,41 +170,61 @@ def _python(module: str = "tune_runner") -> str:
     return f"{name} -m {module}"
 
 
-def run(spec: SweepSpec, console: Console) -> int:
+@dataclass(frozen=True)
+class Where:
+    """The cluster to run on: None is a Ray of our own on this machine. insecure: join one without a token."""
+
+    address: str | None = None
+    insecure: bool = False
+
+    def connect(self) -> contextlib.AbstractContextManager[cluster.Hardware]:
+        return cluster.connected(self.address, insecure=self.insecure)
+
+
+def run(path: Path, overrides: list[str], where: Where, console: Console) -> int:
     """A new sweep. The exit code. Raises InputError, RecordingError."""
-    prepared = plan.prepare(spec)
-    found = cluster.hardware()
-    share = cluster.share(spec.resources, found, spec.budget.trials)
-    return drive(prepared, new_directory(spec), found, share, console)
+    spec = load(path, overrides, cluster.hardware())  # mistakes show before a cluster is asked
+    with where.connect() as found:
+        if where.address is not None:
+            spec = load(path, overrides, found)  # `profile: auto` means the cluster's hardware
+        prepared = plan.prepare(spec)
+        share = cluster.share(spec.resources, found, spec.budget.trials)
+        return drive(prepared, new_directory(spec), share, console)
 
 
-def resume(directory: Path, console: Console) -> int:
-    """Go on with a sweep that was interrupted, from its study and its records."""
+def resume(directory: Path, path: Path | None, overrides: list[str], where: Where, console: Console) -> int:
+    """Go on with a sweep that was interrupted, from its study and its records. path: the sweep's file, if it should be
+    compared with what the directory was made from."""
     if not (directory / SPEC).is_file():
         raise InputError(f"--resume: {directory} is not a sweep's directory: it has no {SPEC}")
-    found = cluster.hardware()
-    spec = load(directory / SPEC, [], found)
-    prepared = plan.prepare(spec)
-    if (directory / "context.json").is_file():
-        before = SweepContext.load(directory, spec.tracking.uri or "sqlite:///unused.db").image_set.digest
-        if before != prepared.image_set.digest:
-            raise InputError(
-                f"--resume: the images are not those of {directory}: their digest is "
-                f"{prepared.image_set.digest[:12]}, it was {before[:12]}"
-            )
-    share = cluster.share(spec.resources, found, spec.budget.trials)
-    return drive(prepared, directory, found, share, console)
+    spec = load(path or directory / SPEC, overrides, cluster.hardware())
+    with where.connect() as found:
+        prepared = plan.prepare(spec)
+        _refuse_other_images(directory, prepared)
+        share = cluster.share(spec.resources, found, spec.budget.trials)
+        return drive(prepared, directory, share, console)
+
+
+def _refuse_other_images(directory: Path, prepared: Prepared) -> None:
+    if not (directory / "context.json").is_file():
+        return
+    before = SweepContext.load(directory, "sqlite:///unused.db").image_set.digest
+    if before != prepared.image_set.digest:
+        raise InputError(
+            f"--resume: the images are not those of {directory}: their digest is "
+            f"{prepared.image_set.digest[:12]}, it was {before[:12]}"
+        )
 
 
 def drive(
     prepared: Prepared,
     directory: Path,
-    found: cluster.Hardware,
     share: cluster.Share,
     console: Console,
     trainable: type[CoftTrainable] = CoftTrainable,
 ) -> int:
-    """Run what is left of the sweep in `directory`. trainable: another one than ours, for benchmarks."""
+    """Run what is left of the sweep in `directory` on the Ray that is connected. trainable: another one than ours, for
+    benchmarks and tests."""
     spec = prepared.spec
     study = open_study(directory, spec)
     again = requeue_interrupted(study)
@@ -194,21 +244,24 @@ def drive(
     if again:
         progress.note(f"{again} trial(s) were running when the last driver ended, and run again")
     tracked = context(prepared, directory, share)
-    tracker = None
-    if tracked is not None:
-        tracked.save()
-        tracker = Tracker(tracked)
+    tracker = Tracker(tracked) if tracked is not None else None
     halt = Halt(spec.budget.wall_time)
     callback = SweepCallback(prepared, searcher, Records(directory), tracker, progress, halt)
+    left = 0
     if searcher.remaining > 0:
         try:
-            with cluster.local(found), progress:
+            with on_interrupt(halt.stop), progress:
                 _fit(prepared, directory, share, searcher, callback, halt, trainable)
         finally:
             left = callback.interrupt()
-    else:
-        left = 0
     return _finish(prepared, directory, study, tracker, progress, halt, left)
+
+
+def _tuner(**settings: Any) -> TunerInternal | tune.Tuner:
+    """Through Ray's client (`ray://`), Tune would move the driver into the cluster, and our records with it."""
+    if ray.util.client.ray.is_connected():
+        return TunerInternal(**settings, _tuner_kwargs={"_remote": False})
+    return tune.Tuner(**settings)
 
 
 def _fit(
@@ -222,8 +275,8 @@ def _fit(
 ) -> None:
     spec = prepared.spec
     with_inputs = tune.with_parameters(trainable, inputs=inputs(prepared, share))
-    tuner = tune.Tuner(
-        tune.with_resources(with_inputs, {"cpu": share.cpu, "gpu": share.gpu}),
+    tuner = _tuner(
+        trainable=tune.with_resources(with_inputs, {"cpu": share.cpu, "gpu": share.gpu}),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
             scheduler=scheduler(spec),
@@ -238,7 +291,7 @@ def _fit(
             stop=halt,
             verbose=0,
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-            failure_config=tune.FailureConfig(max_failures=2),
+            failure_config=tune.FailureConfig(max_failures=spec.budget.retries),
         ),
     )
     tuner.fit()
@@ -273,7 +326,7 @@ def _finish(
             f"stopped before the end: {why}. What was finished is kept; to go on: "
             f"{commands(prepared, directory, None)['resume']}"
         )
-    return 130 if left and not halt.reason else 0
+    return EXIT_CODE if halt.reason.startswith("interrupted") else 0
 
 
 def _complete(trial: optuna.trial.FrozenTrial) -> bool:

@@ -113,10 +113,15 @@ class Resources:
 
 @validated(frozen=True, config=_STRICT)
 class Budget:
-    """The sweep ends with whichever comes first. wall_time: seconds, None = no limit."""
+    """The sweep ends with whichever of trials and wall_time comes first; trial_time ends one trial that hangs.
+
+    wall_time, trial_time: seconds, None = no limit. retries: of a trial whose worker or machine died.
+    """
 
     trials: Annotated[int, Field(ge=1, le=100_000)] = 20
     wall_time: Duration | None = None
+    trial_time: Duration | None = None
+    retries: Annotated[int, Field(ge=0, le=100)] = 2
 
 
 @validated(frozen=True, config=_STRICT)

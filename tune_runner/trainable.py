@@ -5,6 +5,7 @@ A configuration that fails is a result with a typed reason, not an exception: th
 
 import os
 import socket
+import time
 import traceback
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from coftad.devices import pick, repeatable
 from coftad.finetune import NonFiniteLoss
 from coftad.metrics import NonFiniteScores
 from coftad.types import Episode
+from tune_runner.deathbed import Note
 
 TRIAL_CONFIG = TypeAdapter(trial.TrialConfig)
 
@@ -29,12 +31,15 @@ class Inputs:
     """What all trials of a sweep share, put once into Ray's object store; workers map its arrays without a copy.
 
     weights: per backbone the state_dict as arrays, None for random weights. threads: of torch, in every worker.
+    trial_time: seconds that one trial may take, None for no limit. retries: of a trial whose worker died.
     """
 
     episodes: tuple[Episode, ...]
     weights: dict[str, dict[str, NDArray[Any]] | None]
     threads: int
     device: str
+    trial_time: float | None = None
+    retries: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +56,8 @@ class FinishedEpisode:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a configuration failed. reason: non_finite, out_of_memory or exception; detail: for people."""
+    """Why a configuration failed. reason: non_finite, out_of_memory, exit, time_limit, crash or exception; the driver
+    adds worker_died and node_died. detail: for people."""
 
     reason: str
     detail: str
@@ -62,6 +68,8 @@ def failure(error: BaseException) -> Failure:
     if isinstance(error, NonFiniteLoss | NonFiniteScores):
         return Failure("non_finite", str(error))
     text = str(error)
+    if isinstance(error, SystemExit):
+        return Failure("exit", f"the trial called sys.exit({error.code!r})")
     # torch's CPU allocator has no exception class of its own
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in text:
         return Failure("out_of_memory", text or type(error).__name__)
@@ -82,14 +90,21 @@ class CoftTrainable(tune.Trainable):
         self.number = int(new_config["number"])
         self.trial = TRIAL_CONFIG.validate_python(new_config["trial"])
         self.next_episode = 0
+        self.note = Note(self.trial_id)
+        self.deadline = None
+        if self.inputs.trial_time is not None:
+            self.deadline = time.monotonic() + self.inputs.trial_time
         self.aurocs: list[NDArray[np.float64]] = []  # per finished episode: (rows,) on the search images
         return True
 
     def step(self) -> dict[str, Any]:
         index = self.next_episode
+        if (before := self._last_attempt()) is not None:
+            return {"failure": before, "episodes": index, "done": True}
         try:
-            finished = self._run(index)
-        except Exception as error:
+            with self.note.watching(self.deadline):
+                finished = self._run(index)
+        except (Exception, SystemExit) as error:
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
             return {"failure": failure(error), "episodes": index, "done": True}
@@ -102,6 +117,18 @@ class CoftTrainable(tune.Trainable):
             "finished": finished,
             "done": self.next_episode == len(self.inputs.episodes),
         }
+
+    def _last_attempt(self) -> Failure | None:
+        """The failure to report in place of one more attempt, if earlier ones on this machine left no hope: a trial
+        that was too slow will be again, and one that crashes has as many attempts as any other death."""
+        words = self.note.last_words()
+        if words is None:
+            return None
+        self.note.count_crash()
+        if words[0] == "crash" and self.note.crashes() <= self.inputs.retries:
+            return None
+        self.note.forget()
+        return Failure(*words)
 
     def _run(self, index: int) -> FinishedEpisode:
         backbone = self.trial.training.backbone

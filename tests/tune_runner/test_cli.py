@@ -27,9 +27,10 @@ def test_help_is_quick_and_names_every_option(capsys):
     ("arguments", "word"),
     [
         ([], "--sweep"),
-        (["--sweep", "a.yaml", "--resume", "b"], "not allowed with"),
+        (["--sync", "a", "--resume", "b"], "not allowed with"),
+        (["--sweep", "a.yaml", "--sync", "b"], "--sweep goes with --resume only"),
         (["--reproduce", "x"], "--trial"),
-        (["--resume", "x", "--set", "a=1"], "--set and --dry-run go with --sweep"),
+        (["--resume", "x", "--dry-run"], "--dry-run goes with --sweep"),
         (["--swep", "x"], "--sweep"),
     ],
 )
