@@ -9,11 +9,11 @@ import threading
 import time
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ray import tune
-from ray.exceptions import NodeDiedError, OutOfMemoryError
 from ray.tune.experiment import Trial
 
 from coftad.metrics import auroc_over_episodes, interval
@@ -128,7 +128,7 @@ class SweepCallback(tune.Callback):
     @guarded
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         if trial.trial_id in self.searcher.running:
-            self._failed(trial, *_death(trial.get_error()))
+            self._failed(trial, *_death(trial))
 
     def interrupt(self) -> int:
         """Close in the study what still runs there, to be run again by a later driver. Their number."""
@@ -163,14 +163,18 @@ class SweepCallback(tune.Callback):
         return interval(auroc_over_episodes(labels, scores, seed=self.prepared.spec.seed))
 
 
-def _death(error: BaseException | None) -> tuple[str, str]:
-    """(reason, detail) of a worker process that was lost, after all retries."""
-    text = " ".join(str(error).split())
-    if isinstance(error, OutOfMemoryError) or "OutOfMemoryError" in text or "low on memory" in text:
-        return "out_of_memory", text[:500]
-    if isinstance(error, NodeDiedError) or "node has died" in text or "node died" in text.lower():
-        return "node_died", text[:500]
-    return "worker_died", text[:500] or type(error).__name__
+def _death(trial: Trial) -> tuple[str, str]:
+    """(reason, detail) of a worker process that was lost, after all retries, from the file that Tune keeps of it here."""
+    path = Path(trial.error_file or "")
+    text = path.read_text(errors="replace") if path.is_file() else ""
+    last = " ".join(text.rpartition("Failure # ")[2].split())
+    detail = last.partition(") ")[2][:500] or "Ray gave no reason"
+    lower = last.lower()
+    if "outofmemoryerror" in lower or "running low on memory" in lower or "memory pressure" in lower:
+        return "out_of_memory", detail
+    if "node has died" in lower or "node died" in lower or "node failure" in lower:
+        return "node_died", detail
+    return "worker_died", detail
 
 
 def _as_record(finished: FinishedEpisode, ray_trial: str, prepared: Prepared) -> tuple[EpisodeRecord, Scores]:

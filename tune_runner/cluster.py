@@ -24,6 +24,8 @@ _SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # ours record; Ray's cost the driver two thirds of its time
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # `interruption` has its own
     "TUNE_FORCE_TRIAL_CLEANUP_S": "5",  # a stopped trial may be in the middle of a long episode
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a failed trial's result has a reason in place of an AUROC
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # a lost worker is told in one line, by us
     "TUNE_WARN_THRESHOLD_S": "5",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_AIR_NEW_OUTPUT": "0",

@@ -120,12 +120,12 @@ class CoftTrainable(tune.Trainable):
 
     def _last_attempt(self) -> Failure | None:
         """The failure to report in place of one more attempt, if earlier ones on this machine left no hope: a trial
-        that was too slow will be again, and one that crashes has as many attempts as any other death."""
+        that was too slow will be again, and of a crash the last attempt is spent on telling."""
         words = self.note.last_words()
         if words is None:
             return None
         self.note.count_crash()
-        if words[0] == "crash" and self.note.crashes() <= self.inputs.retries:
+        if words[0] == "crash" and self.note.crashes() < self.inputs.retries:
             return None
         self.note.forget()
         return Failure(*words)

@@ -12,16 +12,17 @@ import pytest
 from mlflow.tracking import MlflowClient
 from optuna.trial import TrialState
 
+from tests.tune_runner.conftest import TINY, Shell
 from tune_runner.records import Records
 
 pytestmark = pytest.mark.slow
+
+FREE_RATE = {key: value for key, value in TINY["trainer"].items() if key != "learning_rate"}
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """One whole tiny sweep: its shell, its directory, its output."""
-    from tests.tune_runner.conftest import Shell
-
     folder = tmp_path_factory.mktemp("sweep") / "work"
     folder.mkdir()
     shell = Shell(folder)
@@ -144,8 +145,8 @@ def test_resuming_a_whole_sweep_runs_nothing(finished):
 
 def test_a_configuration_that_explodes_is_one_failed_trial(shell):
     space = {"learning_rate": {"choice": [1.0e-5, 1.0]}, "steps": {"choice": [0, 30]}, "n_a": {"choice": [1]}}
-    path = shell.write(space=space, search={"sampler": "grid"}, episodes=1)
-    done = shell("--sweep", path, "--set", "trainer.learning_rate=null")
+    path = shell.write(space=space, trainer=FREE_RATE, search={"sampler": "grid"}, episodes=1)
+    done = shell("--sweep", path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     trials = study(shell.only_run()).get_trials()
@@ -160,10 +161,10 @@ def test_a_configuration_that_explodes_is_one_failed_trial(shell):
 
 def test_asha_stops_weak_configurations_between_episodes(shell):
     space = {"learning_rate": {"loguniform": [1.0e-6, 1.0e-2]}}
-    path = shell.write(
-        space=space, search={"sampler": "random", "scheduler": "asha"}, episodes=3, budget={"trials": 8}, tracking=None
-    )
-    done = shell("--sweep", path, "--set", "trainer.learning_rate=null", "--set", "trainer.steps=2")
+    search = {"sampler": "random", "scheduler": "asha"}
+    trainer = {**FREE_RATE, "steps": 2}
+    path = shell.write(space=space, trainer=trainer, search=search, episodes=3, budget={"trials": 8}, tracking=None)
+    done = shell("--sweep", path)
     assert done.returncode == 0, done.stdout + done.stderr
     trials = study(shell.only_run()).get_trials()
     ended = [trial.state for trial in trials]
