@@ -66,7 +66,6 @@ def test_rays_memory_monitor_kills_a_worker_and_the_reason_is_memory(tmp_path, m
         code, trials, text = sweep(tmp_path, [0, 7], monkeypatch, budget={"trials": 2, "retries": 1})
     assert code == 0, text
     assert trials[7.0].user_attrs["reason"] == "out_of_memory", trials[7.0].user_attrs
-    assert trials[7.0].user_attrs["reason"] == "out_of_memory", trials[7.0].user_attrs
     assert trials[0.0].state == TrialState.COMPLETE
 
 
