@@ -27,7 +27,7 @@ def normalise(x: Tensor, how: str) -> Tensor:
     if how == "imagenet":
         mean = x.new_tensor(IMAGENET_MEAN)[:, None, None]
         x = (x - mean) / x.new_tensor(IMAGENET_STD)[:, None, None]
-    return x.contiguous(memory_format=torch.channels_last)
+    return x
 
 
 @contextmanager
