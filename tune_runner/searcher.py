@@ -9,6 +9,7 @@ next driver.
 import logging
 import warnings
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import optuna
@@ -21,6 +22,7 @@ from coftad.seeding import derive
 from tune_runner.space import Space, enumerate_training, suggest, training_config
 from tune_runner.spec import SweepSpec
 from tune_runner.trainable import TRIAL_CONFIG
+from tune_runner.transactions import JoinableStorage, together
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +53,9 @@ def sampler(name: str, *, seed: int, number: int) -> BaseSampler:
 
 
 def create_or_load(storage: str, name: str) -> optuna.Study:
-    return optuna.create_study(study_name=name, storage=storage, direction="maximize", load_if_exists=True)
+    return optuna.create_study(
+        study_name=name, storage=JoinableStorage(storage), direction="maximize", load_if_exists=True
+    )
 
 
 def reason(trial: FrozenTrial) -> str | None:
@@ -67,6 +71,15 @@ def counted(trials: Iterable[FrozenTrial]) -> int:
     return sum(map(counts, trials))
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A running trial. number and params are kept here because Optuna would read them from the storage each time."""
+
+    trial: optuna.Trial
+    number: int
+    params: dict[str, Any]
+
+
 class StudySearcher(Searcher):
     """Suggests until `spec.budget.trials` trials of the study count. Never raises into Tune."""
 
@@ -75,7 +88,7 @@ class StudySearcher(Searcher):
         self.study = study
         self.spec = spec
         self.space: Space = spec.space
-        self.running: dict[str, optuna.Trial] = {}
+        self.running: dict[str, Asked] = {}
         self.stopped = False
         self.exhausted = False
         trials = study.get_trials(deepcopy=False)
@@ -84,6 +97,7 @@ class StudySearcher(Searcher):
         if spec.search.sampler == "grid" and not trials:
             for point in enumerate_training(self.space)[: spec.budget.trials]:
                 study.enqueue_trial(point)
+        self._number = len(study.get_trials(deepcopy=False))  # of the next trial; no other driver adds any
 
     @property
     def remaining(self) -> int:
@@ -103,44 +117,56 @@ class StudySearcher(Searcher):
         if self.stopped or self.exhausted or self.done + len(self.running) >= self.spec.budget.trials:
             return Searcher.FINISHED
         for _ in range(MOST_DUPLICATES):
-            number = len(self.study.get_trials(deepcopy=False))
             if self.spec.search.sampler == "grid" and not self._queued():
                 break
-            self.study.sampler = sampler(self.spec.search.sampler, seed=self.spec.seed, number=number)
-            trial = self.study.ask()
-            suggestion = suggest(self.space, trial)
-            key = _key(trial.params)
-            if key not in self._seen:
-                self._seen[key] = trial.number
-                trial.set_user_attr("ray_trial", trial_id)
-                self.running[trial_id] = trial
-                config = training_config(self.space, self.spec.trainer_values, suggestion)
-                return {"number": trial.number, "trial": TRIAL_CONFIG.dump_python(config, mode="json")}
-            self._fail(trial, DUPLICATE, f"the same configuration as trial {self._seen[key]}")
+            with together(self.study):
+                asked, config = self._ask(trial_id)
+            self._number = max(self._number, asked.number + 1)
+            if config is not None:
+                self._seen[_key(asked.params)] = asked.number
+                self.running[trial_id] = asked
+                return config
         self.exhausted = True
         log.info("the space has no configuration left that was not tried")
         return Searcher.FINISHED
+
+    def _ask(self, trial_id: str) -> tuple[Asked, dict[str, Any] | None]:
+        """The next trial and its configuration, None if that repeats another one's."""
+        self.study.sampler = sampler(self.spec.search.sampler, seed=self.spec.seed, number=self._number)
+        trial = self.study.ask()
+        suggestion = suggest(self.space, trial)
+        asked = Asked(trial, trial.number, trial.params)
+        if (earlier := self._seen.get(_key(asked.params))) is not None:
+            self._fail(trial, DUPLICATE, f"the same configuration as trial {earlier}")
+            return asked, None
+        trial.set_user_attr("ray_trial", trial_id)
+        config = training_config(self.space, self.spec.trainer_values, suggestion)
+        return asked, {"number": asked.number, "trial": TRIAL_CONFIG.dump_python(config, mode="json")}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Told by run.py instead, which knows the reason."""
 
     def complete(self, trial_id: str, value: float, attributes: dict[str, Any], *, pruned: bool) -> None:
-        trial = self.running.pop(trial_id)
-        for name, attribute in attributes.items():
-            trial.set_user_attr(name, attribute)
-        if pruned:
-            trial.report(value, step=int(attributes["episodes"]))
-            self.study.tell(trial, state=TrialState.PRUNED)
-        else:
-            self.study.tell(trial, value)
+        trial = self.running.pop(trial_id).trial
+        with together(self.study):
+            for name, attribute in attributes.items():
+                trial.set_user_attr(name, attribute)
+            if pruned:
+                trial.report(value, step=int(attributes["episodes"]))
+                self.study.tell(trial, state=TrialState.PRUNED)
+            else:
+                self.study.tell(trial, value)
         self.done += 1
 
     def fail(self, trial_id: str, why: str, detail: str) -> None:
-        trial = self.running.pop(trial_id)
-        self._fail(trial, why, detail)
+        asked = self.running.pop(trial_id)
+        with together(self.study):
+            self._fail(asked.trial, why, detail)
+            if why == INTERRUPTED:
+                self.study.enqueue_trial(asked.params, user_attrs={"retry_of": asked.number})
         if why == INTERRUPTED:
-            self.study.enqueue_trial(trial.params, user_attrs={"retry_of": trial.number})
-            self._seen.pop(_key(trial.params), None)
+            self._number += 1
+            self._seen.pop(_key(asked.params), None)
         else:
             self.done += 1
 
@@ -157,10 +183,11 @@ def requeue_interrupted(study: optuna.Study) -> int:
     """Close the trials that a killed driver left RUNNING and queue their configurations again. Their number."""
     zombies = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     for zombie in zombies:
-        study._storage.set_trial_user_attr(zombie._trial_id, "reason", INTERRUPTED)
-        study._storage.set_trial_user_attr(zombie._trial_id, "detail", "the driver ended while it ran")
-        study.tell(zombie.number, state=TrialState.FAIL)
-        study.enqueue_trial(zombie.params, user_attrs={"retry_of": zombie.number})
+        with together(study):
+            study._storage.set_trial_user_attr(zombie._trial_id, "reason", INTERRUPTED)
+            study._storage.set_trial_user_attr(zombie._trial_id, "detail", "the driver ended while it ran")
+            study.tell(zombie.number, state=TrialState.FAIL)
+            study.enqueue_trial(zombie.params, user_attrs={"retry_of": zombie.number})
     return len(zombies)
 
 

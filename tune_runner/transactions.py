@@ -1,0 +1,72 @@
+"""Several steps of an Optuna study as one transaction of its storage: all of them happened, or none did.
+
+Optuna commits every parameter and every attribute by itself. A trial then costs a dozen commits, each of which waits
+for the disk, and a driver that is killed between two of them leaves half a trial. Here a session, while it is
+`joined`, puts commits off until the last step is done.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import optuna
+from optuna.exceptions import StorageInternalError
+from optuna.storages import RDBStorage
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
+
+
+class JoinableSession(Session):
+    """joined: within `together`. broken: a step was taken back there, and with it all before it."""
+
+    joined = False
+    broken = False
+
+    def commit(self) -> None:
+        if self.joined:
+            self.flush()
+        else:
+            super().commit()
+
+    def close(self) -> None:
+        if self.joined:
+            self.expunge_all()  # the next step reads what this one wrote, as from a session of its own
+        else:
+            super().close()
+
+    def rollback(self) -> None:
+        self.broken = self.broken or self.joined
+        super().rollback()
+
+
+class JoinableStorage(RDBStorage):
+    """Optuna's storage in a database, whose steps `together` can join."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.scoped_session = scoped_session(sessionmaker(bind=self.engine, class_=JoinableSession))
+
+
+@contextmanager
+def together(study: optuna.Study) -> Iterator[None]:
+    """Join what this thread does to a study in a JoinableStorage; in another storage nothing changes. Does not nest.
+
+    Raises StorageInternalError where the database refused a step or the whole, and then nothing of it happened.
+    """
+    storage = getattr(study._storage, "_backend", None)  # Optuna puts a cache of ended trials before a database
+    if not isinstance(storage, JoinableStorage):
+        yield
+        return
+    session = storage.scoped_session()
+    assert isinstance(session, JoinableSession)
+    session.joined, session.broken = True, False
+    try:
+        yield
+        if session.broken:
+            raise StorageInternalError("the study's storage took back a step, and with it all that belong to it")
+        session.joined = False
+        session.commit()
+    except SQLAlchemyError as error:
+        raise StorageInternalError(str(error)) from error
+    finally:
+        session.joined = False
+        session.close()  # takes back what was not committed
