@@ -162,11 +162,10 @@ def commands(prepared: Prepared, directory: Path, best: int | None) -> dict[str,
 
 def _python(module: str = "tune_runner") -> str:
     """The interpreter as a user would type it here."""
-    inside = os.path.relpath(sys.executable)
-    if not inside.startswith(".."):
-        name = inside
-    else:
-        name = "python" if shutil.which("python") == sys.executable else sys.executable
+    name = "python" if shutil.which("python") == sys.executable else sys.executable
+    with contextlib.suppress(OSError):  # the current directory may be gone, as that of a stopped job is
+        inside = os.path.relpath(sys.executable)
+        name = name if inside.startswith("..") else inside
     return f"{name} -m {module}"
 
 
