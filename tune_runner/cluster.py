@@ -99,6 +99,7 @@ def connected(address: str | None, *, insecure: bool) -> Iterator[Hardware]:
         )
     else:
         _check_address(address, insecure=insecure)
+        _check_reachable(address)
         # No shared file system is assumed: code travels through Ray as data and weights do.
         modules = [str(Path(package.__file__ or "").parent) for package in (coftad, tune_runner)]
         try:
@@ -136,6 +137,29 @@ def _check_address(address: str, *, insecure: bool) -> None:
     )
 
 
+def _check_reachable(address: str) -> None:
+    """Ray tries for minutes to reach a cluster that is not there; five seconds tell as much."""
+    host, _, port = resolved(address).rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=5):
+            return
+    except ValueError:
+        raise InputError(
+            f"--address: {address!r} is not understood; auto, host:port or ray://host:port is accepted"
+            if address != "auto"
+            else "--address: auto finds no Ray cluster on this machine; `ray start` starts or joins one"
+        ) from None
+    except OSError as error:
+        raise InputError(f"--address: no cluster answers at {address}: {error}") from None
+
+
+def resolved(address: str) -> str:
+    """`host:port` of an address as users write it; what `auto` stands for is empty if there is no cluster here."""
+    if address == "auto":
+        address = os.environ.get("RAY_ADDRESS") or _latest_cluster()
+    return address.removeprefix("ray://")
+
+
 def token_authentication() -> bool:
     """Whether this process authenticates: told so, or not told otherwise and in possession of a token, as in Ray."""
     mode = os.environ.get("RAY_AUTH_MODE", "")
@@ -146,9 +170,7 @@ def token_authentication() -> bool:
 
 def is_loopback(address: str) -> bool:
     """Whether `host:port`, `ray://host:port` or the cluster that `auto` stands for is only reachable from here."""
-    if address == "auto":
-        address = os.environ.get("RAY_ADDRESS") or _latest_cluster()
-    host = address.removeprefix("ray://").rsplit(":", 1)[0].strip("[]")
+    host = resolved(address).rpartition(":")[0].strip("[]")
     try:
         found = {info[4][0] for info in socket.getaddrinfo(host, None)}
     except OSError:
