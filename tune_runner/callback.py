@@ -20,10 +20,11 @@ from coftad.metrics import auroc_over_episodes, interval
 from tune_runner.context import Outcome
 from tune_runner.plan import Prepared
 from tune_runner.progress import Progress
+from tune_runner.reconcile import verdict
 from tune_runner.records import EpisodeRecord, Records, RowRecord, Scores
 from tune_runner.searcher import INTERRUPTED, StudySearcher
 from tune_runner.tracking import Tracker
-from tune_runner.trainable import TRIAL_CONFIG, FinishedEpisode, best_row
+from tune_runner.trainable import TRIAL_CONFIG, FinishedEpisode
 
 log = logging.getLogger(__name__)
 
@@ -116,13 +117,12 @@ class SweepCallback(tune.Callback):
         if pruned and (self.halt.stop_all() or episodes == 0):
             return  # not stopped by the scheduler: `interrupt` closes it
         records = self.records.of(asked.number)
-        aurocs = np.array([[row.search.auroc for row in record.rows] for record in records])
-        best = best_row(aurocs)
-        value = float(aurocs[:, best].mean())
-        self.searcher.complete(trial.trial_id, value, _attributes(records, aurocs, best, trial.trial_id), pruned=pruned)
+        found = verdict(records)
+        value = found.value
+        self.searcher.complete(trial.trial_id, value, found.attributes, pruned=pruned)
         self._track(Outcome(trial=asked.number, state="pruned" if pruned else "complete", ray_trial=trial.trial_id))
         if not pruned and (self.progress.best is None or value > self.progress.best[1]):
-            self.progress.best = (asked.number, value, self._interval(records, best))
+            self.progress.best = (asked.number, value, self._interval(records, found.best))
         self.progress.ended(asked.number, "pruned" if pruned else "complete", f"{value:.3f}")
 
     @guarded
@@ -131,10 +131,15 @@ class SweepCallback(tune.Callback):
             self._failed(trial, *_death(trial))
 
     def interrupt(self) -> int:
-        """Close in the study what still runs there, to be run again by a later driver. Their number."""
+        """Close in the study what still runs there, to be run again by a later driver. Their number.
+
+        Where the study can't be written either, the next driver does it, as after a kill."""
         left = list(self.searcher.running)
-        for trial_id in left:
-            self.searcher.fail(trial_id, INTERRUPTED, self.halt.reason or "the sweep was interrupted")
+        try:
+            for trial_id in left:
+                self.searcher.fail(trial_id, INTERRUPTED, self.halt.reason or "the sweep was interrupted")
+        except Exception as error:
+            self.halt.stop(f"the study cannot be written: {error}", error)
         return len(left)
 
     def _failed(self, trial: Trial, reason: str, detail: str) -> None:
@@ -164,7 +169,7 @@ class SweepCallback(tune.Callback):
 
 
 def _death(trial: Trial) -> tuple[str, str]:
-    """(reason, detail) of a worker process that was lost, after all retries, from the file that Tune keeps of it here."""
+    """(reason, detail) of a worker process that was lost, after all retries, from the file that Tune keeps of it."""
     path = Path(trial.error_file or "")
     text = path.read_text(errors="replace") if path.is_file() else ""
     last = " ".join(text.rpartition("Failure # ")[2].split())
@@ -192,18 +197,3 @@ def _as_record(finished: FinishedEpisode, ray_trial: str, prepared: Prepared) ->
         threads=finished.threads,
     )
     return record, Scores(scores=result.scores, image_rows=result.image_rows, losses=result.losses)
-
-
-def _attributes(records: list[EpisodeRecord], aurocs_ER: np.ndarray, best: int, ray_trial: str) -> dict[str, Any]:
-    """What the study keeps of a trial beside its value: the best row, the spread, and the value of every row."""
-    row = records[0].rows[best]
-    return {
-        "ray_trial": ray_trial,
-        "episodes": len(records),
-        "auroc_std": float(aurocs_ER[:, best].std(ddof=1)) if len(records) > 1 else None,
-        "best_row": {"steps": row.steps, **vars(row.scoring)},
-        "rows": [
-            {"steps": each.steps, **vars(each.scoring), "auroc": float(mean)}
-            for each, mean in zip(records[0].rows, aurocs_ER.mean(0), strict=True)
-        ],
-    }

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from coftad.types import InputError
 from tune_runner.journal import RecordingError
+from tune_runner.ledger import DirectoryInUse
 
 _DESCRIPTION = """\
 Fine-tune COFT-AD many times and say which settings are good and which matter, on this machine's cores or GPUs.
@@ -23,6 +24,8 @@ examples
   python -m tune_runner --sweep sweeps/semicon.yaml --set dataset.name=folder --set dataset.root=my/images
   python -m tune_runner --sweep sweeps/semicon.yaml --address auto    on the Ray cluster this machine belongs to
   python -m tune_runner --resume runs/semicon/2026-01-31_12-00-00     go on after an interruption
+  python -m tune_runner --sync runs/semicon/2026-01-31_12-00-00       bring MLflow up to date after an outage
+  python -m tune_runner doctor runs/semicon/2026-01-31_12-00-00 --fix
   python -m tune_runner --reproduce runs/semicon/2026-01-31_12-00-00 --trial 7
 
 what a sweep leaves in its directory
@@ -51,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
     what = top.add_mutually_exclusive_group()
     what.add_argument("--resume", type=Path, metavar="DIR", help="go on with the sweep in this directory")
     what.add_argument("--reproduce", type=Path, metavar="DIR", help="run one trial of a sweep again and compare")
+    what.add_argument("--doctor", type=Path, metavar="DIR", help="compare study, records and MLflow; also: doctor DIR")
     what.add_argument("--sync", type=Path, metavar="DIR", help="send to MLflow what it does not have yet")
     top.add_argument("--trial", type=int, metavar="N", help="with --reproduce: the trial's number")
     top.add_argument(
@@ -60,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="KEY=VALUE",
         help="with --sweep or --resume: override a value of the file, such as trainer.lambda_pp=0.5; may be repeated",
     )
+    top.add_argument("--fix", action="store_true", help="with --doctor: mend what can be mended")
     top.add_argument("--dry-run", action="store_true", help="with --sweep: print the plan and its cost, run nothing")
     top.add_argument(
         "--address",
@@ -76,13 +81,16 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     top = parser()
-    given = top.parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["doctor"]:
+        words[0] = "--doctor"
+    given = top.parse_args(words)
     _check(top, given)
     logging.basicConfig(level=logging.INFO if given.verbose else logging.WARNING, format="%(message)s")
     console = Console()
     try:
         return _run(given, console)
-    except (InputError, RecordingError) as error:
+    except (InputError, RecordingError, DirectoryInUse) as error:
         if given.verbose:
             logging.exception("because")
         print(error, file=sys.stderr)
@@ -94,14 +102,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _check(top: argparse.ArgumentParser, given: argparse.Namespace) -> None:
     """What argparse cannot say: which options go together."""
-    if not any((given.sweep, given.resume, given.reproduce, given.sync)):
-        top.error("one of --sweep, --resume, --reproduce and --sync is needed")
-    if given.sweep and (given.reproduce or given.sync):
+    if not any((given.sweep, given.resume, given.reproduce, given.sync, given.doctor)):
+        top.error("one of --sweep, --resume, --reproduce, --sync and doctor is needed")
+    if given.sweep and (given.reproduce or given.sync or given.doctor):
         top.error("--sweep goes with --resume only, to see whether the file is still the same")
     if (given.trial is not None) != (given.reproduce is not None):
         top.error("--reproduce and --trial go together")
     if given.set and not (given.sweep or given.resume):
         top.error("--set goes with --sweep and --resume")
+    if given.fix and not given.doctor:
+        top.error("--fix goes with doctor")
     if given.dry_run and (given.resume or not given.sweep):
         top.error("--dry-run goes with --sweep")
 
@@ -114,10 +124,15 @@ def _run(given: argparse.Namespace, console: Console) -> int:
         from tune_runner.reproduce import reproduce
 
         return reproduce(given.reproduce, given.trial, console)
+    if given.doctor is not None:
+        from tune_runner.doctor import doctor
+
+        return doctor(given.doctor, console, fix=given.fix, tracking_uri=given.tracking_uri)
     if given.sync is not None:
+        from tune_runner.reconcile import outcomes_of
         from tune_runner.tracking import sync
 
-        found = sync(given.sync, tracking_uri=given.tracking_uri)
+        found = sync(given.sync, tracking_uri=given.tracking_uri, outcomes=outcomes_of(given.sync))
         console.print(f"{found.sent} run(s) sent, {found.unsent} left{': ' + found.problem if found.problem else ''}")
         return 1 if found.unsent else 0
     from tune_runner.run import Where, resume, run

@@ -25,10 +25,12 @@ from tune_runner.callback import Halt, SweepCallback
 from tune_runner.context import SweepContext, git_tags
 from tune_runner.interruption import EXIT_CODE, on_interrupt
 from tune_runner.journal import RecordingError, write_whole
+from tune_runner.lock import driving
 from tune_runner.plan import Prepared
 from tune_runner.progress import Progress
+from tune_runner.reconcile import outcomes, reconcile
 from tune_runner.records import Records
-from tune_runner.searcher import StudySearcher, counts, create_or_load, requeue_interrupted
+from tune_runner.searcher import StudySearcher, counts, create_or_load
 from tune_runner.space import walk
 from tune_runner.spec import SweepSpec, load
 from tune_runner.study import report
@@ -224,9 +226,16 @@ def drive(
 ) -> int:
     """Run what is left of the sweep in `directory` on the Ray that is connected. trainable: another one than ours, for
     benchmarks and tests."""
+    with driving(directory):
+        return _drive(prepared, directory, share, console, trainable)
+
+
+def _drive(
+    prepared: Prepared, directory: Path, share: cluster.Share, console: Console, trainable: type[CoftTrainable]
+) -> int:
     spec = prepared.spec
     study = open_study(directory, spec)
-    again = requeue_interrupted(study)
+    before = reconcile(study, Records(directory), episodes=spec.episodes)
     searcher = StudySearcher(study, spec)
     ended = [trial for trial in study.get_trials(deepcopy=False) if counts(trial)]
     progress = Progress(
@@ -240,10 +249,13 @@ def drive(
     if prepared.banner:
         console.print(prepared.banner, style="bold red", markup=False)
     progress.note(f"{spec.name}: {searcher.remaining} trials to run, {share.concurrent} at once, in {directory}")
-    if again:
-        progress.note(f"{again} trial(s) were running when the last driver ended, and run again")
+    if before.queued:
+        progress.note(f"{len(before.queued)} trial(s) were running when the last driver ended, and run again")
     tracked = context(prepared, directory, share)
     tracker = Tracker(tracked) if tracked is not None else None
+    if tracker is not None:
+        for outcome in outcomes(study, spec):
+            tracker.ended(outcome)  # those it knows, it passes over
     halt = Halt(spec.budget.wall_time)
     callback = SweepCallback(prepared, searcher, Records(directory), tracker, progress, halt)
     left = 0
@@ -252,6 +264,8 @@ def drive(
             with on_interrupt(halt.stop), progress:
                 _fit(prepared, directory, share, searcher, callback, halt, trainable)
         finally:
+            if searcher.error is not None:
+                halt.stop("the study cannot be written", RecordingError(directory / "study.db", str(searcher.error)))
             left = callback.interrupt()
     return _finish(prepared, directory, study, tracker, progress, halt, left)
 
@@ -318,7 +332,8 @@ def _finish(
     if tracker is not None and (unsent := tracker.close(_CLOSING)):
         progress.note(f"{unsent} run(s) are not in MLflow yet ({tracker.problem}); --sync {directory} sends them")
     if halt.error is not None:
-        raise halt.error
+        known = isinstance(halt.error, InputError | RecordingError)
+        raise halt.error if known else RecordingError(directory, halt.error) from halt.error
     if left or not whole:
         why = halt.reason or ("the space is exhausted" if not left else "interrupted")
         progress.note(

@@ -89,14 +89,15 @@ class StudySearcher(Searcher):
         self.spec = spec
         self.space: Space = spec.space
         self.running: dict[str, Asked] = {}
-        self.stopped = False
+        self.error: Exception | None = None  # of the storage, such as a full disk; nothing is suggested any more
         self.exhausted = False
         trials = study.get_trials(deepcopy=False)
         self.done = counted(trials)
         self._seen = {_key(trial.params): trial.number for trial in trials if counts(trial)}
         if spec.search.sampler == "grid" and not trials:
-            for point in enumerate_training(self.space)[: spec.budget.trials]:
-                study.enqueue_trial(point)
+            with together(study):  # a part of a grid would pass for the whole one
+                for point in enumerate_training(self.space)[: spec.budget.trials]:
+                    study.enqueue_trial(point)
         self._number = len(study.get_trials(deepcopy=False))  # of the next trial; no other driver adds any
 
     @property
@@ -114,7 +115,14 @@ class StudySearcher(Searcher):
         pass
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        if self.stopped or self.exhausted or self.done + len(self.running) >= self.spec.budget.trials:
+        try:
+            return self._suggest(trial_id)
+        except Exception as error:
+            self.error = error
+            return Searcher.FINISHED
+
+    def _suggest(self, trial_id: str) -> dict[str, Any] | str:
+        if self.error is not None or self.exhausted or self.done + len(self.running) >= self.spec.budget.trials:
             return Searcher.FINISHED
         for _ in range(MOST_DUPLICATES):
             if self.spec.search.sampler == "grid" and not self._queued():
@@ -177,18 +185,6 @@ class StudySearcher(Searcher):
 
     def _queued(self) -> bool:
         return any(trial.state == TrialState.WAITING for trial in self.study.get_trials(deepcopy=False))
-
-
-def requeue_interrupted(study: optuna.Study) -> int:
-    """Close the trials that a killed driver left RUNNING and queue their configurations again. Their number."""
-    zombies = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    for zombie in zombies:
-        with together(study):
-            study._storage.set_trial_user_attr(zombie._trial_id, "reason", INTERRUPTED)
-            study._storage.set_trial_user_attr(zombie._trial_id, "detail", "the driver ended while it ran")
-            study.tell(zombie.number, state=TrialState.FAIL)
-            study.enqueue_trial(zombie.params, user_attrs={"retry_of": zombie.number})
-    return len(zombies)
 
 
 def _key(params: dict[str, Any]) -> tuple[tuple[str, Any], ...]:

@@ -8,7 +8,9 @@ import yaml
 from optuna.trial import TrialState
 
 from tests.tune_runner.conftest import TINY
-from tune_runner.searcher import DUPLICATE, INTERRUPTED, StudySearcher, counted, create_or_load, requeue_interrupted
+from tune_runner.reconcile import reconcile
+from tune_runner.records import Records
+from tune_runner.searcher import DUPLICATE, INTERRUPTED, StudySearcher, counted, create_or_load
 from tune_runner.spec import Hardware, load
 
 
@@ -103,7 +105,7 @@ def test_what_was_interrupted_runs_again_with_the_same_parameters(tmp_path, stor
     searcher = StudySearcher(create_or_load(storage, "i"), spec(tmp_path))
     told, killed = searcher.suggest("told"), searcher.suggest("killed")
     searcher.fail("told", INTERRUPTED, "the budget is spent")  # this driver had time to close it
-    assert requeue_interrupted(searcher.study) == 1  # and not this one
+    assert reconcile(searcher.study, Records(tmp_path), episodes=2).queued == (1,)  # and not this one
     assert not searcher.study.get_trials(states=(TrialState.RUNNING,))
     again = StudySearcher(create_or_load(storage, "i"), spec(tmp_path))
     assert again.remaining == 4
@@ -124,3 +126,11 @@ def test_pruned_trials_count_and_keep_their_value(tmp_path, storage):
 def test_a_pickle_of_it_is_empty(tmp_path, storage):
     searcher = StudySearcher(create_or_load(storage, "q"), spec(tmp_path))
     assert vars(pickle.loads(pickle.dumps(searcher))) == {}
+
+
+def test_a_storage_that_fails_ends_the_suggestions_without_raising(tmp_path, storage, monkeypatch):
+    searcher = StudySearcher(create_or_load(storage, "e"), spec(tmp_path))
+    monkeypatch.setattr(searcher.study, "ask", lambda: (_ for _ in ()).throw(OSError("disk full")))
+    assert searcher.suggest("a") == "FINISHED"
+    assert str(searcher.error) == "disk full"
+    assert searcher.suggest("b") == "FINISHED"
