@@ -18,9 +18,10 @@ from ray.tune.experiment import Trial
 
 from coftad.metrics import auroc_over_episodes, interval
 from tune_runner.context import Outcome
+from tune_runner.journal import RecordingError
 from tune_runner.plan import Prepared
 from tune_runner.progress import Progress
-from tune_runner.reconcile import verdict
+from tune_runner.reconcile import verdict, whole
 from tune_runner.records import EpisodeRecord, Records, RowRecord, Scores
 from tune_runner.searcher import INTERRUPTED, StudySearcher
 from tune_runner.tracking import Tracker
@@ -131,16 +132,27 @@ class SweepCallback(tune.Callback):
             self._failed(trial, *_death(trial))
 
     def interrupt(self) -> int:
-        """Close in the study what still runs there, to be run again by a later driver. Their number.
-
-        Where the study can't be written either, the next driver does it, as after a kill."""
-        left = list(self.searcher.running)
+        """Close in the study what still runs there: told, if all of it is recorded, else to be run again by a later
+        driver. The number of those. Where the study can't be written, the next driver does it, as after a kill."""
+        left = 0
         try:
-            for trial_id in left:
-                self.searcher.fail(trial_id, INTERRUPTED, self.halt.reason or "the sweep was interrupted")
+            for trial_id, asked in list(self.searcher.running.items()):
+                if found := self._whole(asked.number):
+                    result = verdict(found)
+                    self.searcher.complete(trial_id, result.value, result.attributes, pruned=False)
+                    self._track(Outcome(trial=asked.number, state="complete", ray_trial=trial_id))
+                else:
+                    left += 1
+                    self.searcher.fail(trial_id, INTERRUPTED, self.halt.reason or "the sweep was interrupted")
         except Exception as error:
             self.halt.stop(f"the study cannot be written: {error}", error)
-        return len(left)
+        return left
+
+    def _whole(self, trial: int) -> list[EpisodeRecord]:
+        try:
+            return whole(self.records, trial, len(self.prepared.episodes))
+        except RecordingError:  # what stopped the sweep, perhaps; the next driver looks again
+            return []
 
     def _failed(self, trial: Trial, reason: str, detail: str) -> None:
         number = self.searcher.running[trial.trial_id].number

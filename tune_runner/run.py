@@ -2,11 +2,7 @@
 
 import contextlib
 import difflib
-import logging
-import os
 import shlex
-import shutil
-import sys
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,13 +18,14 @@ from rich.console import Console
 from coftad.types import InputError
 from tune_runner import cluster, plan
 from tune_runner.callback import Halt, SweepCallback
+from tune_runner.commands import commands, python
 from tune_runner.context import SweepContext, git_tags
 from tune_runner.interruption import EXIT_CODE, on_interrupt
 from tune_runner.journal import RecordingError, write_whole
 from tune_runner.lock import driving
 from tune_runner.plan import Prepared
 from tune_runner.progress import Progress
-from tune_runner.reconcile import outcomes, reconcile
+from tune_runner.reconcile import STUDY, outcomes, reconcile
 from tune_runner.records import Records
 from tune_runner.searcher import StudySearcher, counts, create_or_load
 from tune_runner.space import walk
@@ -36,8 +33,6 @@ from tune_runner.spec import SweepSpec, load
 from tune_runner.study import report
 from tune_runner.tracking import Tracker
 from tune_runner.trainable import CoftTrainable, Inputs
-
-log = logging.getLogger(__name__)
 
 SPEC = "sweep.yaml"
 _CLOSING = 25.0  # seconds that a slow tracker may hold up the end of a sweep
@@ -63,14 +58,16 @@ def new_directory(spec: SweepSpec) -> Path:
 def open_study(directory: Path, spec: SweepSpec) -> optuna.Study:
     """The study of a sweep's directory, new or as it was left. InputError if `spec` is not what it was made from."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = create_or_load(f"sqlite:///{(directory / 'study.db').absolute()}", f"{spec.name}-{directory.name}")
-    before = study.user_attrs.get("spec")
-    if before is None:
+    url = f"sqlite:///{(directory / STUDY).absolute()}"
+    names = optuna.get_all_study_names(url)  # one, named after what the directory was called when it was new
+    study = create_or_load(url, names[0] if names else f"{spec.name}-{directory.name}")
+    made_from = study.user_attrs
+    if "fingerprint" not in made_from:  # new, or its driver was killed before it could say
         study.set_user_attr("spec", spec.to_yaml())
         study.set_user_attr("fingerprint", spec.fingerprint())
-    elif study.user_attrs["fingerprint"] != spec.fingerprint():
+    elif made_from["fingerprint"] != spec.fingerprint():
         lines = difflib.unified_diff(
-            before.splitlines(), spec.to_yaml().splitlines(), "as it was", "as it is", n=0, lineterm=""
+            made_from["spec"].splitlines(), spec.to_yaml().splitlines(), "as it was", "as it is", n=0, lineterm=""
         )
         raise InputError(
             f"--resume: the sweep in {directory} was made from another specification. What was changed:\n"
@@ -141,34 +138,9 @@ def context(prepared: Prepared, directory: Path, share: cluster.Share) -> SweepC
             "threads": share.threads,
         },
         tags=tags,
-        reproduce=f"{_python()} --reproduce {shlex.quote(str(directory))} --trial {{trial}}",
+        reproduce=f"{python()} --reproduce {shlex.quote(str(directory))} --trial {{trial}}",
         varied=tuple(dict.fromkeys(name for _, name, _ in walk(spec.space.parameters))),
     )
-
-
-def commands(prepared: Prepared, directory: Path, best: int | None) -> dict[str, str]:
-    """What to type to browse, to go on and to repeat."""
-    uri = prepared.spec.tracking.uri
-    shown = prepared.spec.tracking.redacted()
-    folder = shlex.quote(str(directory))
-    found = {"report": str(directory / report.HTML)}
-    if uri is not None:
-        found["browse"] = (
-            f"open {shown}" if uri.startswith("http") else f"{_python('mlflow')} ui --backend-store-uri {shown}"
-        )
-    found["resume"] = f"{_python()} --resume {folder}"
-    if best is not None:
-        found["reproduce"] = f"{_python()} --reproduce {folder} --trial {best}"
-    return found
-
-
-def _python(module: str = "tune_runner") -> str:
-    """The interpreter as a user would type it here."""
-    name = "python" if shutil.which("python") == sys.executable else sys.executable
-    with contextlib.suppress(OSError):  # the current directory may be gone, as that of a stopped job is
-        inside = os.path.relpath(sys.executable)
-        name = name if inside.startswith("..") else inside
-    return f"{name} -m {module}"
 
 
 @dataclass(frozen=True)
@@ -249,6 +221,8 @@ def _drive(
     if prepared.banner:
         console.print(prepared.banner, style="bold red", markup=False)
     progress.note(f"{spec.name}: {searcher.remaining} trials to run, {share.concurrent} at once, in {directory}")
+    if before.told:
+        progress.note(f"{len(before.told)} trial(s) had finished when the last driver ended, and count")
     if before.queued:
         progress.note(f"{len(before.queued)} trial(s) were running when the last driver ended, and run again")
     tracked = context(prepared, directory, share)
@@ -267,6 +241,9 @@ def _drive(
             if searcher.error is not None:
                 halt.stop("the study cannot be written", RecordingError(directory / "study.db", str(searcher.error)))
             left = callback.interrupt()
+        if searcher.exhausted:
+            progress.note("the space has no configuration left that was not tried")
+            progress.total = progress.done
     return _finish(prepared, directory, study, tracker, progress, halt, left)
 
 
@@ -320,13 +297,16 @@ def _finish(
     left: int,
 ) -> int:
     """Report, close the tracker, and say how to go on. The exit code: 0 for a whole sweep, 130 for a part of one."""
-    whole = not left and progress.done >= prepared.spec.budget.trials
+    spec = prepared.spec
+    whole = not left and progress.done >= progress.total
     if halt.error is None:
         records = Records(directory)
         best = study.best_trial.number if any(map(_complete, study.get_trials(deepcopy=False))) else None
-        summary = report.summarise(prepared, study, records, commands(prepared, directory, best))
+        summary = report.summarise(
+            prepared, study, records, commands(spec, directory, best, tracker.page if tracker else "")
+        )
         files = report.write(summary, directory)
-        report.show(summary, progress.console)
+        report.show(summary, directory, progress.console)
         if tracker is not None:
             tracker.finish(_headline(summary), [*files, directory / SPEC], "FINISHED" if whole else "KILLED")
     if tracker is not None and (unsent := tracker.close(_CLOSING)):
@@ -335,10 +315,10 @@ def _finish(
         known = isinstance(halt.error, InputError | RecordingError)
         raise halt.error if known else RecordingError(directory, halt.error) from halt.error
     if left or not whole:
-        why = halt.reason or ("the space is exhausted" if not left else "interrupted")
+        why = halt.reason or "not all trials could be run"
         progress.note(
             f"stopped before the end: {why}. What was finished is kept; to go on: "
-            f"{commands(prepared, directory, None)['resume']}"
+            f"{commands(spec, directory, None)['resume']}"
         )
     return EXIT_CODE if halt.reason.startswith("interrupted") else 0
 

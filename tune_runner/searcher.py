@@ -6,7 +6,6 @@ A trial that was only interrupted fails with the reason `interrupted`, and its p
 next driver.
 """
 
-import logging
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,8 +22,6 @@ from tune_runner.space import Space, enumerate_training, suggest, training_confi
 from tune_runner.spec import SweepSpec
 from tune_runner.trainable import TRIAL_CONFIG
 from tune_runner.transactions import JoinableStorage, together
-
-log = logging.getLogger(__name__)
 
 INTERRUPTED = "interrupted"
 DUPLICATE = "duplicate"
@@ -135,7 +132,6 @@ class StudySearcher(Searcher):
                 self.running[trial_id] = asked
                 return config
         self.exhausted = True
-        log.info("the space has no configuration left that was not tried")
         return Searcher.FINISHED
 
     def _ask(self, trial_id: str) -> tuple[Asked, dict[str, Any] | None]:

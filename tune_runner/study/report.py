@@ -142,7 +142,7 @@ def spread(value: float, between: tuple[float, float]) -> str:
     return f"{percent(value)} [{percent(between[0])}, {percent(between[1])}]"
 
 
-def show(summary: Summary, console: Console) -> None:
+def show(summary: Summary, directory: Path, console: Console) -> None:
     """For people, in a terminal or not."""
     if summary.banner:
         console.print(summary.banner, style="bold red", markup=False)
@@ -177,7 +177,7 @@ def show(summary: Summary, console: Console) -> None:
             )
         console.print(table)
         console.print(summary.caution, style="dim", markup=False, soft_wrap=True)
-    for what, command in summary.commands.items():
+    for what, command in {"report": str(directory / HTML), **summary.commands}.items():
         console.print(f"{what:>9}: {command}", markup=False, highlight=False, soft_wrap=True)
 
 
