@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -87,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = top.parse_args(words)
     _check(top, given)
     logging.basicConfig(level=logging.INFO if given.verbose else logging.WARNING, format="%(message)s")
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
     try:
         return _run(given, console)
     except (InputError, RecordingError, DirectoryInUse) as error:

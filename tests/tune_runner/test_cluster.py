@@ -1,0 +1,114 @@
+"""Joining clusters: refusals, and a sweep over three nodes whose worker node dies."""
+
+import os
+import subprocess
+import sys
+
+import optuna
+import pytest
+import ray
+import yaml
+from optuna.trial import TrialState
+
+from coftad.types import InputError
+from tests.tune_runner.conftest import TINY
+from tune_runner import cluster
+from tune_runner.spec import Hardware, Resources
+
+
+def test_what_fits_on_the_hardware():
+    assert cluster.share("auto", Hardware(cpus=2), 10) == cluster.Share(1, 0, 2)
+    assert cluster.share("auto", Hardware(cpus=64, gpus=4), 100) == cluster.Share(1, 0.5, 8)
+    assert cluster.share(Resources(cpu=4), Hardware(cpus=10), 100).concurrent == 2
+    assert cluster.share(Resources(cpu=0.5), Hardware(cpus=2), 3).concurrent == 3
+    assert cluster.share(Resources(cpu=0.5), Hardware(cpus=2), 3).threads == 1
+    with pytest.raises(InputError, match="asks for 1 cores and 1 GPUs; there are 8 cores and 0 GPUs"):
+        cluster.share(Resources(gpu=1), Hardware(cpus=8), 3)
+
+
+@pytest.fixture
+def no_token(monkeypatch, tmp_path):
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_ADDRESS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+
+
+@pytest.mark.parametrize("address", ["192.0.2.7:6379", "ray://192.0.2.7:10001", "no-such-host.invalid:6379"])
+def test_a_cluster_that_others_reach_needs_a_token(address, no_token):
+    with (
+        pytest.raises(InputError, match=r"token authentication is off.*--insecure"),
+        cluster.connected(address, insecure=False),
+    ):
+        pass
+    assert not ray.is_initialized()
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("127.0.0.1:1", "no cluster answers at 127.0.0.1:1"),
+        ("ray://127.0.0.1:1", "no cluster answers"),
+        ("auto", "auto finds no Ray cluster"),
+        ("localhost", "host:port or ray://host:port is accepted"),
+    ],
+)
+def test_a_cluster_that_is_not_there_is_said_in_seconds(address, words, no_token):
+    with pytest.raises(InputError, match=words), cluster.connected(address, insecure=True):
+        pass
+
+
+def test_loopback_in_all_its_spellings(no_token):
+    for address in ("127.0.0.1:6379", "ray://localhost:10001", "[::1]:6379", "127.0.0.2:1"):
+        assert cluster.is_loopback(address), address
+    for address in ("192.0.2.7:6379", "auto"):
+        assert not cluster.is_loopback(address), address
+
+
+TOKEN = "a-token-of-a-test-0123456789abcdef"
+
+DRIVER = """
+import sys
+from ray.cluster_utils import Cluster
+from tune_runner import cli
+
+nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+for _ in range(2):
+    nodes.add_node(num_cpus=1)
+code = cli.main(["--sweep", "sweep.yaml", "--address", nodes.address])
+nodes.shutdown()
+sys.exit(code)
+"""
+
+
+@pytest.mark.slow
+def test_a_sweep_over_three_nodes_with_a_token_that_is_written_nowhere(shell):
+    (shell.folder / "token").write_text(TOKEN)
+    (shell.folder / "sweep.yaml").write_text(yaml.safe_dump({**TINY, "budget": {"trials": 6}}))
+    environment = {
+        **shell.environment,
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(shell.folder / "token"),
+        "PYTHONPATH": os.getcwd(),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER],
+        cwd=shell.folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "6 trials to run, 3 at once" in done.stdout
+    directory = shell.only_run()
+    study = optuna.load_study(study_name=None, storage=f"sqlite:///{directory}/study.db")
+    assert [trial.state for trial in study.get_trials()] == [TrialState.COMPLETE] * 6
+    assert TOKEN not in done.stdout + done.stderr
+    for path in shell.folder.rglob("*"):
+        if path.is_file() and path.name != "token":
+            assert TOKEN.encode() not in path.read_bytes(), path
+    # a worker on whichever node gives what one process here gives
+    again = shell("--reproduce", directory, "--trial", "5")
+    assert again.stdout.count("identical") == 2, again.stdout + again.stderr
