@@ -28,6 +28,7 @@ from coftad.seeding import numpy_generator
 log = logging.getLogger(__name__)
 
 ENOUGH_TRIALS = 50
+FEWEST_TRIALS = 20  # PED-ANOVA compares the best tenth with the rest; a tenth of fewer is one trial, and shares mislead
 _RESAMPLES = 1000
 _SHARE_RESAMPLES = 50  # each fits densities anew
 
@@ -133,7 +134,9 @@ def _resampled_mean(values: NDArray[np.float64], generator: np.random.Generator)
 
 
 def shares(trials: Sequence[FrozenTrial], *, seed: int) -> list[Share]:
-    """Of the parameters that every trial has. Empty if there are fewer than four trials or nothing varies."""
+    """Of the parameters that every trial has. Empty if there are fewer than FEWEST_TRIALS or nothing varies."""
+    if len(trials) < FEWEST_TRIALS:
+        return []
     point = _shares(trials)
     if not point:
         return []
@@ -150,7 +153,7 @@ def shares(trials: Sequence[FrozenTrial], *, seed: int) -> list[Share]:
 
 
 def _shares(trials: Sequence[FrozenTrial]) -> dict[str, float]:
-    if len(trials) < 4 or len({trial.value for trial in trials}) < 2:
+    if len({trial.value for trial in trials}) < 2:
         return {}
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)

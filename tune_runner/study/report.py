@@ -20,7 +20,7 @@ from coftad.metrics import auroc_over_episodes, evaluate, interval
 from tune_runner.plan import Prepared
 from tune_runner.records import EpisodeRecord, Records
 from tune_runner.searcher import counts, reason
-from tune_runner.study.importance import ENOUGH_TRIALS, Effect, Share, completed, effects, shares
+from tune_runner.study.importance import ENOUGH_TRIALS, FEWEST_TRIALS, Effect, Share, completed, effects, shares
 from tune_runner.tracking import artifact_folder
 
 HTML = "report.html"
@@ -93,7 +93,8 @@ def _protocol(prepared: Prepared) -> str:
 
 
 def _caution(count: int) -> str:
-    few = f"{count} trials are few (shares settle at about {ENOUGH_TRIALS}). " if count < ENOUGH_TRIALS else ""
+    few = f"{count} trials are few: importance shares settle at about {ENOUGH_TRIALS}"
+    few = f"{few}, and are left out below {FEWEST_TRIALS}. " if count < ENOUGH_TRIALS else ""
     return (
         f"{few}Levels are compared that the same data chose, and an adaptive sampler does not draw evenly: "
         "read differences whose interval holds 0 as not shown."
@@ -162,8 +163,9 @@ def show(summary: Summary, directory: Path, console: Console) -> None:
         console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
     if summary.effects:
         table = Table(title="what mattered: difference in search AUROC, points, 95 % interval", title_justify="left")
-        for column in ("parameter", "better", "worse", "difference", "compared", "importance (PED-ANOVA)"):
-            table.add_column(column)
+        columns = ["parameter", "better", "worse", "difference", "compared"]
+        for column in [*columns, "importance (PED-ANOVA)"] if summary.shares else columns:
+            table.add_column(column, no_wrap=column == "parameter")
         share = {each.parameter: each for each in summary.shares}
         for effect in summary.effects:
             own = share.get(effect.parameter)
@@ -173,7 +175,7 @@ def show(summary: Summary, directory: Path, console: Console) -> None:
                 effect.worse,
                 spread(effect.difference, effect.interval),
                 f"within {effect.trials} trainings" if effect.paired else f"between {effect.trials} trials",
-                spread(own.share, own.interval) + " %" if own else "",
+                *([spread(own.share, own.interval) + " %" if own else ""] if summary.shares else []),
             )
         console.print(table)
         console.print(summary.caution, style="dim", markup=False, soft_wrap=True)
@@ -229,11 +231,12 @@ Intervals: 95 %, bootstrap over episodes and images.</p>
 {% if s.effects %}
 <h2>How much each setting matters here</h2>
 <table><tr><th>parameter</th><th>better</th><th>worse</th><th>difference in AUROC, points</th><th>compared</th>
-<th>importance, %</th></tr>
+{% if shares %}<th>importance, %</th>{% endif %}</tr>
 {% for e in s.effects %}<tr{% if e.interval[0] > 0 %} class="shown"{% endif %}><td>{{ e.parameter }}</td>
 <td>{{ e.better }}</td><td>{{ e.worse }}</td><td>{{ spread(e.difference, e.interval) }}</td>
 <td>{{ "within" if e.paired else "between" }} {{ e.trials }} trials</td>
-<td>{% if e.parameter in shares %}{{ spread(shares[e.parameter].share, shares[e.parameter].interval) }}{% endif %}</td>
+{% if shares %}<td>{% if e.parameter in shares %}{{ spread(shares[e.parameter].share, shares[e.parameter].interval) }}
+{% endif %}</td>{% endif %}
 </tr>{% endfor %}</table>
 <p class="quiet">Bold: the 95 % interval excludes 0. {{ s.caution }}</p>
 {% endif %}
