@@ -19,7 +19,7 @@ LEVELS = [
 ]
 # Within one level: what may be seen beside the lower levels.
 SIBLINGS = {("networks", "weights"), ("finetune", "embeddings"), ("metrics", "seeding")}
-FORBIDDEN_IN_COFTAD = {"ray", "optuna", "mlflow", "tune_runner", "yaml", "rich"}
+FORBIDDEN_IN_COFTAD = {"ray", "optuna", "mlflow", "tune_runner", "rich"}
 
 
 def imports(path: Path) -> set[str]:
