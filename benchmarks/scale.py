@@ -64,7 +64,13 @@ def plain(folder: Path, trials: int, sampler_name: str, *, reuse: bool) -> Measu
     uri = f"sqlite:///{folder}/mlflow.db"
     clock = Ticks()
     start = time.perf_counter()
-    ray.init(num_cpus=CONCURRENT, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    ray.init(  # "local": else it joins whatever cluster runs on this machine
+        address="local",
+        num_cpus=CONCURRENT,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+    )
     searcher = OptunaSearch(
         plain_space,
         metric="auroc",
