@@ -17,13 +17,13 @@ import torch
 import coftad
 import tune_runner
 from coftad.types import InputError
+from tune_runner import ray_deaths
 from tune_runner.spec import Hardware, Resources
 
 # Ray and Tune read these from the environment; a user's own values win.
 _SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # ours record; Ray's cost the driver two thirds of its time
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # `interruption` has its own
-    "TUNE_FORCE_TRIAL_CLEANUP_S": "5",  # a stopped trial may be in the middle of a long episode
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a failed trial's result has a reason in place of an AUROC
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # a lost worker is told in one line, by us
     "TUNE_WARN_THRESHOLD_S": "5",
@@ -86,6 +86,7 @@ def connected(address: str | None, *, insecure: bool) -> Iterator[Hardware]:
     """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
+    ray_deaths.install()
     if address is None:
         own = hardware()
         # "local", since RAY_ADDRESS in the environment would join a cluster nobody asked for
