@@ -290,7 +290,9 @@ def test_a_job_runs_on_a_worker_with_the_code_of_the_checkout(stack: Stack) -> N
 
 def test_a_stopped_job_is_interrupted_and_may_finish_its_work(stack: Stack) -> None:
     program = (  # its output is not in its text, which Ray logs too
-        "import time\ntry:\n print('beg' 'un', flush=True); time.sleep(100)\n"
+        "import signal, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored in what a shell started with &
+        "try:\n print('beg' 'un', flush=True); time.sleep(100)\n"
         "except KeyboardInterrupt:\n time.sleep(5); print('clo' 'sed')"  # Ray's own patience would be 3 s
     )
     job = jobs(stack, body={"entrypoint": f"python -c {shlex.quote(program)}"})["submission_id"]

@@ -63,6 +63,15 @@ def test_the_steps_of_a_trial_are_one_commit(url):
     assert len(seen) > 5  # alone, each step is a commit as before
 
 
+@pytest.fixture
+def _interruptible():
+    """Ctrl-C raises, as in a terminal; a shell that starts the tests with & lets them ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_what_is_cut_short_never_happened(url):
     study = create_or_load(url, "s")
     with pytest.raises(KeyboardInterrupt):
