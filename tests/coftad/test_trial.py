@@ -71,6 +71,7 @@ print(hashlib.sha256(run(negative_augmentation="void").scores.tobytes()).hexdige
 """
 
 
+@pytest.mark.slow
 def test_bit_identical_after_anything_else_and_in_a_fresh_process(request):
     first = run(negative_augmentation="void")
     torch.rand(1000, 7).svd()

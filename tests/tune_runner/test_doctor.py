@@ -23,6 +23,8 @@ from tune_runner.records import Records
 from tune_runner.searcher import DUPLICATE, INTERRUPTED, StudySearcher, counts
 from tune_runner.spec import load
 
+pytestmark = pytest.mark.slow  # a real MLflow database for every case
+
 
 @pytest.fixture(scope="module")
 def untracked(tmp_path_factory):
@@ -367,7 +369,6 @@ def test_two_drivers_exclude_each_other(tmp_path):
     assert not in_use(tmp_path)
 
 
-@pytest.mark.slow
 def test_runs_that_are_missing_doubled_strange_or_wrong_are_put_right(shown):
     assert diagnose(shown.directory) == []
     client, parent = shown.client, shown.parent()
@@ -396,7 +397,6 @@ def test_runs_that_are_missing_doubled_strange_or_wrong_are_put_right(shown):
     assert shown.parent().info.run_id == parent.info.run_id
 
 
-@pytest.mark.slow
 def test_the_sweeps_own_run_is_put_right(shown):
     client, parent = shown.client, shown.parent()
     client.update_run(parent.info.run_id, status="RUNNING")
@@ -414,7 +414,6 @@ def test_the_sweeps_own_run_is_put_right(shown):
     assert shown.parent().info.status == "FINISHED"
 
 
-@pytest.mark.slow
 def test_what_is_mended_in_the_study_is_mended_in_mlflow(shown):
     scores(shown.directory, 0).unlink()
     with sqlite3.connect(shown.directory / "study.db") as database:
@@ -424,7 +423,6 @@ def test_what_is_mended_in_the_study_is_mended_in_mlflow(shown):
     is_queued_again(shown.directory, 0)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["database", "ledger", "damaged ledger", "context", "damaged images"])
 def test_a_lost_file_of_the_tracking_is_made_again(shown, damage):
     before = {trial: trials(shown.directory)[trial].value for trial in range(3)}
@@ -446,7 +444,6 @@ def test_a_lost_file_of_the_tracking_is_made_again(shown, damage):
         assert {trial: shown.run(trial).data.metrics["auroc"] for trial in range(3)} == pytest.approx(before)
 
 
-@pytest.mark.slow
 def test_an_mlflow_out_of_reach_is_named_and_the_rest_is_mended(shown):
     scores(shown.directory, 0).unlink()
     away = "http://user:secret@127.0.0.1:9/"
@@ -461,7 +458,6 @@ def test_an_mlflow_out_of_reach_is_named_and_the_rest_is_mended(shown):
     named_and_mended(shown.directory, "run_without_trial")
 
 
-@pytest.mark.slow
 def test_a_tracking_uri_whose_credentials_were_not_kept_is_asked_for(shown):
     path = shown.directory / "context.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"tracking_uri": None}))

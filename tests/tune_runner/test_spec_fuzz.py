@@ -120,6 +120,7 @@ def readable(errors: SpecErrors) -> None:
     assert all(problem.message for problem in errors.problems)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(5))
 def test_damaged_files(tmp_path: Path, part: int) -> None:
     rng = random.Random(f"damaged {part}")
