@@ -25,6 +25,8 @@ from ray.scripts.scripts import start as ray_start
 
 from tune_runner import cli
 
+pytestmark = pytest.mark.slow  # imports of Ray and MLflow, and linters as processes
+
 KUBERNETES = "1.37"  # the newest that kubernetes-validate knows
 
 # What KubeRay's API reference lists. Its own schema is in no package, so that this only catches a misspelt field.
