@@ -12,7 +12,6 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from ray import tune
 from ray.tune.experiment import Trial
 
@@ -24,6 +23,7 @@ from tune_runner.progress import Progress
 from tune_runner.reconcile import verdict, whole
 from tune_runner.records import EpisodeRecord, Records, RowRecord, Scores
 from tune_runner.searcher import INTERRUPTED, StudySearcher
+from tune_runner.study.report import labels_and_scores
 from tune_runner.tracking import Tracker
 from tune_runner.trainable import TRIAL_CONFIG, FinishedEpisode
 
@@ -171,12 +171,7 @@ class SweepCallback(tune.Callback):
             self.tracker.ended(outcome)
 
     def _interval(self, records: list[EpisodeRecord], best: int) -> tuple[float, float]:
-        labels, scores = [], []
-        for record in records:
-            arrays = self.records.scores(record)
-            chosen = np.isin(arrays.image_rows, self.prepared.episodes[record.episode].search_rows)
-            labels.append(self.prepared.image_set.labels[arrays.image_rows[chosen]])
-            scores.append(arrays.scores[best, chosen])
+        labels, scores = labels_and_scores(self.prepared, self.records, records, best, "search_rows")
         return interval(auroc_over_episodes(labels, scores, seed=self.prepared.spec.seed))
 
 

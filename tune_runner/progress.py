@@ -17,10 +17,9 @@ _RECENT = 8  # finished trials on show
 class Progress:
     """Told by the driver's callback. Use as a context manager around the run."""
 
-    def __init__(self, console: Console, *, total: int, done: int, failed: int, concurrent: int, banner: str) -> None:
+    def __init__(self, console: Console, *, total: int, done: int, failed: int, banner: str) -> None:
         self.console = console
         self.total, self.done, self.failed = total, done, failed
-        self.concurrent = concurrent
         self.banner = banner
         self.running: dict[int, str] = {}
         self.best: tuple[int, float, tuple[float, float]] | None = None

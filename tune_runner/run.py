@@ -215,7 +215,6 @@ def _drive(
         total=spec.budget.trials,
         done=searcher.done,
         failed=sum(trial.state == optuna.trial.TrialState.FAIL for trial in ended),
-        concurrent=share.concurrent,
         banner=prepared.banner,
     )
     if prepared.banner:

@@ -106,8 +106,8 @@ def _best(prepared: Prepared, trials: Sequence[FrozenTrial], records: Records) -
     chosen = trial.user_attrs["best_row"]
     episodes = records.of(trial.number)
     row = [{"steps": each.steps, **vars(each.scoring)} for each in episodes[0].rows].index(chosen)
-    search = _labels_and_scores(prepared, records, episodes, row, "search_rows")
-    test = _labels_and_scores(prepared, records, episodes, row, "test_rows")
+    search = labels_and_scores(prepared, records, episodes, row, "search_rows")
+    test = labels_and_scores(prepared, records, episodes, row, "test_rows")
     per_episode = tuple(evaluate(labels, scores).auroc for labels, scores in zip(*test, strict=True))
     seed = prepared.spec.seed
     assert trial.value is not None  # complete trials have one
@@ -123,9 +123,10 @@ def _best(prepared: Prepared, trials: Sequence[FrozenTrial], records: Records) -
     )
 
 
-def _labels_and_scores(
+def labels_and_scores(
     prepared: Prepared, records: Records, episodes: Sequence[EpisodeRecord], row: int, split: str
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Of one row on the images of `split` (`search_rows` or `test_rows`), per episode."""
     labels, scores = [], []
     for record in episodes:
         arrays = records.scores(record)
