@@ -77,6 +77,14 @@ def void(photo: Photo, draw: random.Random) -> Photo:
     return Image.fromarray((255 * (image + share[..., None] * (1 - image))).astype(np.uint8))
 
 
+def plain(networks: Networks) -> Networks:
+    """A copy with torchvision's own ResNets."""
+    networks = copy.deepcopy(networks)
+    for network in (networks.f, networks.target_f):
+        network.maxpool = torch.nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
+    return networks
+
+
 class NaiveStep:
     """Eq. 1, 4, 5 and 6 from left to right, on networks of their own with the same weights and batch-norm mode.
 
@@ -88,7 +96,7 @@ class NaiveStep:
         self.photos = [Image.fromarray(image.transpose(1, 2, 0)) for image in images]
         self.config = config
         self.every_embedding = every_embedding
-        self.networks = copy.deepcopy(networks)
+        self.networks = plain(networks)
         self.optimiser = torch.optim.Adam(self.networks.trained_parameters(), lr=config.learning_rate, betas=ADAM_BETAS)
         self.draw = random.Random(0)
         self.to_input = transforms.Compose(
@@ -152,7 +160,7 @@ class BareStep:
     """The backbone's passes of one step and nothing else: gradients are dropped, nothing is updated."""
 
     def __init__(self, networks: Networks, config: FineTuning, size: int, layout: Layout) -> None:
-        self.networks = copy.deepcopy(networks).train().to(memory_format=layout)
+        self.networks = plain(networks).train().to(memory_format=layout)
         negative = config.negative_augmentation != "none"
 
         def images(count: int) -> Tensor:

@@ -71,20 +71,17 @@ class Trainer:
         return {name: value.detach() for name, value in terms.items()}
 
     def _losses(self, rows_B: Tensor, permutation_B: Tensor) -> dict[str, Tensor]:
-        config, net = self.config, self.networks
+        config = self.config
+        f, target_f = self.networks.backbones()
         images = self.support[rows_B]
         first = self._feed(self.positive(images, self.positive_draws))
         second = self._feed(self.positive(images, self.positive_draws))
-        z = net.f(first)
-        with torch.no_grad():
-            target_z = net.target_f(second)
+        z, target_z = f(first), target_f(second)
         zero = z.new_zeros(())
 
         con = self._contrastive(z, target_z) if config.contrastive else zero
         if config.contrastive and config.symmetric:
-            with torch.no_grad():
-                target_first = net.target_f(first)
-            con = con + self._contrastive(net.f(second), target_first)
+            con = con + self._contrastive(f(second), target_f(first))
 
         pp = zero
         if self.centre is not None:
@@ -94,10 +91,8 @@ class Trainer:
 
         np = zero
         if self.negative is not None:
-            z_negative = net.f(self._feed(self.negative(images, self.negative_draws)))
-            with torch.no_grad():
-                clean = net.target_f(self._feed(self.support))
-            np = losses.negative_pair(z_negative, clean[rows_B])
+            z_negative = f(self._feed(self.negative(images, self.negative_draws)))
+            np = losses.negative_pair(z_negative, target_f(self._feed(self.support))[rows_B])
 
         everything = losses.total(con, pp, np, lambda_pp=config.lambda_pp, lambda_np=config.lambda_np)
         return {"con": con, "pp": pp, "np": np, "all": everything}

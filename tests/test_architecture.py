@@ -11,14 +11,14 @@ ROOT = Path(__file__).parent.parent
 LEVELS = [
     {"types", "seeding"},
     {"devices"},
-    {"datasets", "views", "losses", "weights", "networks", "scorers", "metrics"},
+    {"datasets", "views", "losses", "weights", "folding", "networks", "scorers", "metrics"},
     {"finetune", "embeddings"},
     {"detectors"},
     {"trial"},
     {"__main__"},
 ]
 # Within one level: what may be seen beside the lower levels.
-SIBLINGS = {("networks", "weights"), ("finetune", "embeddings"), ("metrics", "seeding")}
+SIBLINGS = {("networks", "weights"), ("networks", "folding"), ("finetune", "embeddings"), ("metrics", "seeding")}
 FORBIDDEN_IN_COFTAD = {"ray", "optuna", "mlflow", "tune_runner", "rich"}
 
 

@@ -8,8 +8,8 @@ The paper names the kinds of transformation; their ranges are open, and ours are
 from dataclasses import dataclass
 
 import torch
-from kornia.color import rgb_to_grayscale
-from kornia.enhance import adjust_brightness, adjust_contrast, adjust_hue, adjust_saturation
+from kornia.color import hsv_to_rgb, rgb_to_grayscale, rgb_to_hsv
+from kornia.enhance import adjust_brightness, adjust_contrast, adjust_hue_raw, adjust_saturation_raw
 from kornia.filters import gaussian_blur2d
 from kornia.geometry.transform import get_affine_matrix2d, warp_affine
 from torch import Generator, Tensor
@@ -87,8 +87,10 @@ class ColourJitter:
     def __call__(self, x: Tensor, generator: Generator) -> Tensor:
         x = adjust_brightness(x, uniform(generator, x, -self.brightness, self.brightness))
         x = adjust_contrast(x, uniform(generator, x, 1 - self.contrast, 1 + self.contrast))
-        x = adjust_saturation(x, uniform(generator, x, 1 - self.saturation, 1 + self.saturation))
-        return adjust_hue(x, uniform(generator, x, -self.hue, self.hue) * 2 * torch.pi).clamp(0, 1)
+        hsv = rgb_to_hsv(x)  # once for both: the way there and back costs more than all the rest
+        hsv = adjust_saturation_raw(hsv, uniform(generator, x, 1 - self.saturation, 1 + self.saturation))
+        hsv = adjust_hue_raw(hsv, uniform(generator, x, -self.hue, self.hue) * 2 * torch.pi)
+        return hsv_to_rgb(hsv).clamp(0, 1)
 
 
 @dataclass(frozen=True)

@@ -71,23 +71,34 @@ def test_gradients_reach_online_networks_only(support):
         assert all(p.grad is None for p in target.parameters())
 
 
-def test_the_clean_target_is_computed_once_for_each_support_image(support):
-    ours = trainer(support, negative_augmentation="void", batch_size=16)
+def batches_embedded(ours, monkeypatch):
+    """{"online": sizes, "target": sizes} of the batches that one step embeds."""
     sizes = {"online": [], "target": []}
-    ours.networks.f.register_forward_hook(lambda m, args, out: sizes["online"].append(len(args[0])))
-    ours.networks.target_f.register_forward_hook(lambda m, args, out: sizes["target"].append(len(args[0])))
+
+    def counted(name, backbone):
+        def embed(x):
+            sizes[name].append(len(x))
+            return backbone(x)
+
+        return embed
+
+    backbones = ours.networks.backbones
+    monkeypatch.setattr(
+        ours.networks, "backbones", lambda: tuple(map(counted, ("online", "target"), backbones())), raising=True
+    )
     ours.step()
-    assert sizes == {"online": [16, 16], "target": [16, 5]}
+    return sizes
 
 
-def test_nothing_negative_is_computed_without_need(support):
-    for settings in ({"negative_augmentation": "none"}, {"negative_augmentation": "void", "lambda_np": 0}):
-        ours = trainer(support, **settings)
-        count = []
-        ours.networks.f.register_forward_hook(lambda *_, count=count: count.append(1))
-        ours.networks.target_f.register_forward_hook(lambda *_, count=count: count.append(1))
-        ours.step()
-        assert len(count) == 2
+def test_the_clean_target_is_computed_once_for_each_support_image(support, monkeypatch):
+    ours = trainer(support, negative_augmentation="void", batch_size=16)
+    assert batches_embedded(ours, monkeypatch) == {"online": [16, 16], "target": [16, 5]}
+
+
+@pytest.mark.parametrize("settings", [{"negative_augmentation": "none"}, {"lambda_np": 0}])
+def test_nothing_negative_is_computed_without_need(support, settings, monkeypatch):
+    ours = trainer(support, **{"negative_augmentation": "void", "batch_size": 16, **settings})
+    assert batches_embedded(ours, monkeypatch) == {"online": [16], "target": [16]}
 
 
 def test_symmetric_adds_the_other_way(support):

@@ -4,10 +4,11 @@ import math
 
 import pytest
 import torch
+from kornia.enhance import adjust_hue, adjust_saturation
 
 from coftad.seeding import torch_generator
 from coftad.views.negative import CutPaste, CutPasteScar, Void, paste
-from coftad.views.positive import Affine, Blur, ColourJitter, Greyscale
+from coftad.views.positive import Affine, Blur, ColourJitter, Greyscale, uniform
 
 
 def noise(count=16, size=64):
@@ -44,6 +45,17 @@ def test_greyscale_has_equal_channels():
 def test_jitter_of_no_range_is_the_identity():
     still = ColourJitter(brightness=0, contrast=0, saturation=0, hue=0)
     torch.testing.assert_close(still(noise(), torch_generator(0)), noise(), atol=1e-5, rtol=0)
+
+
+def test_jitter_is_kornias_one_after_another():
+    """Saturation and hue share one way to HSV and back."""
+    jitter = ColourJitter(brightness=0, contrast=0, saturation=0.5, hue=0.1)
+    got, draws = jitter(noise(), torch_generator(0)), torch_generator(0)
+    for _ in range(2):  # brightness and contrast
+        uniform(draws, noise(), 0, 0)
+    saturated = adjust_saturation(noise(), uniform(draws, noise(), 0.5, 1.5))
+    expected = adjust_hue(saturated, uniform(draws, noise(), -0.1, 0.1) * 2 * torch.pi)
+    torch.testing.assert_close(got, expected, atol=1e-5, rtol=0)
 
 
 def test_paste_copies_exactly_the_rectangle():
