@@ -31,7 +31,7 @@ lint: .venv/installed
 	$(BIN)/mypy
 
 check: lint
-	$(BIN)/python -m pytest -q -m "not slow $(WITHOUT_DATA)"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto -m "not slow $(WITHOUT_DATA)"
 
 format: .venv/installed
 	$(BIN)/ruff check --fix .
