@@ -32,8 +32,9 @@ MOST_DUPLICATES = 200
 
 
 def sampler(name: str, *, seed: int, number: int) -> BaseSampler:
-    """A fresh sampler for suggestion `number`: it depends on the study and the seed only, so that a resumed sweep goes
-    on as an undisturbed one would. QMC keeps its seed, because its points are one scrambled sequence."""
+    """A fresh sampler for suggestion `number`, which does not count configurations that run again: it depends on the
+    study and the seed only, so that a resumed sweep goes on as an undisturbed one would. QMC keeps its seed, because
+    its points are one scrambled sequence."""
     own = derive(seed, "sampler", number) % 2**32
     match name:
         case "tpe":
@@ -95,7 +96,9 @@ class StudySearcher(Searcher):
             with together(study):  # a part of a grid would pass for the whole one
                 for point in enumerate_training(self.space)[: spec.budget.trials]:
                     study.enqueue_trial(point)
-        self._number = len(study.get_trials(deepcopy=False))  # of the next trial; no other driver adds any
+        trials = study.get_trials(deepcopy=False)  # no other driver adds any
+        self._suggested = sum("retry_of" not in trial.user_attrs for trial in trials)
+        self._waiting = sum(trial.state == TrialState.WAITING for trial in trials)
 
     @property
     def remaining(self) -> int:
@@ -122,11 +125,14 @@ class StudySearcher(Searcher):
         if self.error is not None or self.exhausted or self.done + len(self.running) >= self.spec.budget.trials:
             return Searcher.FINISHED
         for _ in range(MOST_DUPLICATES):
-            if self.spec.search.sampler == "grid" and not self._queued():
+            if self.spec.search.sampler == "grid" and not self._waiting:
                 break
             with together(self.study):
                 asked, config = self._ask(trial_id)
-            self._number = max(self._number, asked.number + 1)
+            if self._waiting:
+                self._waiting -= 1
+            else:
+                self._suggested += 1
             if config is not None:
                 self._seen[_key(asked.params)] = asked.number
                 self.running[trial_id] = asked
@@ -136,7 +142,9 @@ class StudySearcher(Searcher):
 
     def _ask(self, trial_id: str) -> tuple[Asked, dict[str, Any] | None]:
         """The next trial and its configuration, None if that repeats another one's."""
-        self.study.sampler = sampler(self.spec.search.sampler, seed=self.spec.seed, number=self._number)
+        # A queued configuration is complete: it must not use up a point of the sampler's sequence.
+        name = "random" if self._waiting else self.spec.search.sampler
+        self.study.sampler = sampler(name, seed=self.spec.seed, number=self._suggested)
         trial = self.study.ask()
         suggestion = suggest(self.space, trial)
         asked = Asked(trial, trial.number, trial.params)
@@ -169,7 +177,7 @@ class StudySearcher(Searcher):
             if why == INTERRUPTED:
                 self.study.enqueue_trial(asked.params, user_attrs={"retry_of": asked.number})
         if why == INTERRUPTED:
-            self._number += 1
+            self._waiting += 1
             self._seen.pop(_key(asked.params), None)
         else:
             self.done += 1
@@ -178,9 +186,6 @@ class StudySearcher(Searcher):
         trial.set_user_attr("reason", why)
         trial.set_user_attr("detail", detail[:2000])
         self.study.tell(trial, state=TrialState.FAIL)
-
-    def _queued(self) -> bool:
-        return any(trial.state == TrialState.WAITING for trial in self.study.get_trials(deepcopy=False))
 
 
 def _key(params: dict[str, Any]) -> tuple[tuple[str, Any], ...]:

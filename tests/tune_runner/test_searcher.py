@@ -114,6 +114,22 @@ def test_what_was_interrupted_runs_again_with_the_same_parameters(tmp_path, stor
     assert [config["number"] for config in configs] == [2, 3]
 
 
+@pytest.mark.parametrize("sampler", ["random", "qmc"])
+def test_interruptions_do_not_change_what_is_suggested(sampler, tmp_path, storage):
+    asked_for = spec(tmp_path, search={"sampler": sampler}, budget={"trials": 6})
+    undisturbed = drive(StudySearcher(create_or_load(storage, "undisturbed"), asked_for), 6)
+    configs = []
+    for life in range(3):  # each finishes one trial and leaves two, one of them closed
+        searcher = StudySearcher(create_or_load(storage, "killed"), asked_for)
+        configs += drive(searcher, 1)
+        searcher.suggest(f"closed {life}")
+        searcher.suggest(f"killed {life}")
+        searcher.fail(f"closed {life}", INTERRUPTED, "the sweep was interrupted")
+        reconcile(searcher.study, Records(tmp_path), episodes=2)
+    configs += drive(StudySearcher(create_or_load(storage, "killed"), asked_for), 6)
+    assert sorted(str(config["trial"]) for config in configs) == sorted(str(each["trial"]) for each in undisturbed)
+
+
 def test_pruned_trials_count_and_keep_their_value(tmp_path, storage):
     searcher = StudySearcher(create_or_load(storage, "p"), spec(tmp_path))
     searcher.suggest("a")
