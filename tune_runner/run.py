@@ -3,15 +3,13 @@
 import contextlib
 import difflib
 import shlex
+import shutil
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import optuna
-import ray.util.client
 from ray import tune
-from ray.tune.impl.tuner_internal import TunerInternal
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
 from rich.console import Console
 
@@ -25,6 +23,7 @@ from tune_runner.journal import RecordingError, write_whole
 from tune_runner.lock import driving
 from tune_runner.plan import Prepared
 from tune_runner.progress import Progress
+from tune_runner.ray_client import tuner
 from tune_runner.reconcile import STUDY, outcomes, reconcile
 from tune_runner.records import Records
 from tune_runner.searcher import StudySearcher, counts, create_or_load
@@ -35,6 +34,7 @@ from tune_runner.tracking import Tracker
 from tune_runner.trainable import CoftTrainable, Inputs
 
 SPEC = "sweep.yaml"
+_ROUND = 1000  # trials that Tune is given at a time; starting its workers anew costs seconds
 _CLOSING = 25.0  # seconds that a slow tracker may hold up the end of a sweep
 
 
@@ -246,13 +246,6 @@ def _drive(
     return _finish(prepared, directory, study, tracker, progress, halt, left)
 
 
-def _tuner(**settings: Any) -> TunerInternal | tune.Tuner:
-    """Through Ray's client (`ray://`), Tune would move the driver into the cluster, and our records with it."""
-    if ray.util.client.ray.is_connected():
-        return TunerInternal(**settings, _tuner_kwargs={"_remote": False})
-    return tune.Tuner(**settings)
-
-
 def _fit(
     prepared: Prepared,
     directory: Path,
@@ -262,28 +255,33 @@ def _fit(
     halt: Halt,
     trainable: type[CoftTrainable],
 ) -> None:
+    """Tune in rounds: it holds every trial in memory and writes them all into each of its snapshots, which we never
+    read. Between rounds it forgets."""
     spec = prepared.spec
     with_inputs = tune.with_parameters(trainable, inputs=inputs(prepared, share))
-    tuner = _tuner(
-        trainable=tune.with_resources(with_inputs, {"cpu": share.cpu, "gpu": share.gpu}),
-        tune_config=tune.TuneConfig(
-            search_alg=searcher,
-            scheduler=scheduler(spec),
-            num_samples=searcher.remaining,
-            max_concurrent_trials=share.concurrent,
-            reuse_actors=True,
-        ),
-        run_config=tune.RunConfig(
-            name="ray",
-            storage_path=str(directory.absolute()),
-            callbacks=[callback],
-            stop=halt,
-            verbose=0,
-            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-            failure_config=tune.FailureConfig(max_failures=spec.budget.retries),
-        ),
-    )
-    tuner.fit()
+    rungs = scheduler(spec)
+    while searcher.more and not halt.stop_all():
+        found = tuner(
+            trainable=tune.with_resources(with_inputs, {"cpu": share.cpu, "gpu": share.gpu}),
+            tune_config=tune.TuneConfig(
+                search_alg=searcher,
+                scheduler=rungs,
+                num_samples=min(searcher.remaining, _ROUND),
+                max_concurrent_trials=share.concurrent,
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(
+                name="ray",
+                storage_path=str(directory.absolute()),
+                callbacks=[callback],
+                stop=halt,
+                verbose=0,
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+                failure_config=tune.FailureConfig(max_failures=spec.budget.retries),
+            ),
+        )
+        found.fit()
+        shutil.rmtree(directory / "ray", ignore_errors=True)
 
 
 def _finish(

@@ -104,6 +104,11 @@ class StudySearcher(Searcher):
     def remaining(self) -> int:
         return self.spec.budget.trials - self.done
 
+    @property
+    def more(self) -> bool:
+        """Whether there is anything left that could be suggested."""
+        return self.remaining > len(self.running) and not self.exhausted and self.error is None
+
     # Tune pickles its searcher into snapshots that we never read: the study is in its own storage.
     def __getstate__(self) -> dict[str, Any]:
         return {}
@@ -122,7 +127,7 @@ class StudySearcher(Searcher):
             return Searcher.FINISHED
 
     def _suggest(self, trial_id: str) -> dict[str, Any] | str:
-        if self.error is not None or self.exhausted or self.done + len(self.running) >= self.spec.budget.trials:
+        if not self.more:
             return Searcher.FINISHED
         for _ in range(MOST_DUPLICATES):
             if self.spec.search.sampler == "grid" and not self._waiting:

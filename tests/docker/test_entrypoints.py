@@ -315,3 +315,54 @@ def test_jobs_api_demands_the_token(stack: Stack) -> None:
     assert jobs(stack)
     token = (stack.folder / "secrets" / "ray_token").read_text().strip()
     assert not any(token in one for name in ("ray-head", "worker") for one in stack.shows(name))
+
+
+SMALL = {
+    "profile": "cpu",
+    "dataset.image_size": 32,
+    "dataset.shots": 4,
+    "trainer.weights": "random",
+    "trainer.batch_size": 8,
+    "space.backbone": "{choice: [resnet18]}",
+    "space.steps": "{choice: [0, 1]}",
+    "space.n_a": "{choice: [1, 3]}",
+    "episodes": 1,
+    "budget.trials": 2,
+}
+
+
+def test_a_submitted_sweep_runs_on_the_worker_and_ends_in_postgresql(
+    stack: Stack, mlflow_uri: str, password: str, tmp_path: Path
+) -> None:
+    settings = [word for name, value in SMALL.items() for word in ("--set", f"{name}={value}")]
+    done = subprocess.run(
+        [*stack.command("submit"), *settings],
+        env=stack.environment("submit"),
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 complete, 0 pruned, 0 failed" in done.stdout, done.stdout
+    token = (stack.folder / "secrets" / "ray_token").read_text().strip()
+    assert token not in done.stdout + done.stderr
+    [directory] = (stack.folder / "coft-ad" / "runs" / "semicon").iterdir()
+    assert not [path for path in directory.rglob("*") if path.is_file() and token.encode() in path.read_bytes()]
+    query = (
+        "SELECT status, count(*) FROM runs JOIN tags USING (run_uuid)"
+        " WHERE key = 'coftad.kind' AND value = 'configuration' GROUP BY status"
+    )
+    with connect(stack, "mlflow", password) as database:
+        assert database.execute(query).fetchall() == [("FINISHED", 2)]
+    for what in ("--sync", "--doctor"):  # from outside, as whoever looks after the sweep would
+        again = subprocess.run(
+            [sys.executable, "-m", "tune_runner", what, str(directory), "--tracking-uri", mlflow_uri],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+            timeout=100,
+            check=False,
+        )
+        assert again.returncode == 0, again.stdout + again.stderr

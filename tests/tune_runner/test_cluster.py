@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 from coftad.types import InputError
 from tests.tune_runner.conftest import TINY
 from tune_runner import cluster
+from tune_runner.records import Records
 from tune_runner.spec import Hardware, Resources
 
 
@@ -67,6 +68,21 @@ def test_loopback_in_all_its_spellings(no_token):
 
 TOKEN = "a-token-of-a-test-0123456789abcdef"
 
+
+def in_a_process(shell, script, **environment):
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=shell.folder,
+        env={**shell.environment, "PYTHONPATH": os.getcwd(), "RAY_AUTH_MODE": "disabled", **environment},
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
 DRIVER = """
 import sys
 from ray.cluster_utils import Cluster
@@ -85,30 +101,78 @@ sys.exit(code)
 def test_a_sweep_over_three_nodes_with_a_token_that_is_written_nowhere(shell):
     (shell.folder / "token").write_text(TOKEN)
     (shell.folder / "sweep.yaml").write_text(yaml.safe_dump({**TINY, "budget": {"trials": 6}}))
-    environment = {
-        **shell.environment,
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN_PATH": str(shell.folder / "token"),
-        "PYTHONPATH": os.getcwd(),
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", DRIVER],
-        cwd=shell.folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "6 trials to run, 3 at once" in done.stdout
+    output = in_a_process(shell, DRIVER, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN_PATH=str(shell.folder / "token"))
+    assert "6 trials to run, 3 at once" in output
     directory = shell.only_run()
     study = optuna.load_study(study_name=None, storage=f"sqlite:///{directory}/study.db")
     assert [trial.state for trial in study.get_trials()] == [TrialState.COMPLETE] * 6
-    assert TOKEN not in done.stdout + done.stderr
+    assert TOKEN not in output
     for path in shell.folder.rglob("*"):
         if path.is_file() and path.name != "token":
             assert TOKEN.encode() not in path.read_bytes(), path
     # a worker on whichever node gives what one process here gives
     again = shell("--reproduce", directory, "--trial", "5")
     assert again.stdout.count("identical") == 2, again.stdout + again.stderr
+
+
+NODE_DIES = """
+import sys, threading, time
+from pathlib import Path
+from ray.cluster_utils import Cluster
+from tune_runner import cli
+
+nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+doomed = nodes.add_node(num_cpus=1)
+
+def kill():
+    while sum(path.read_bytes().count(b"\\n") for path in Path("runs").glob("*/*/records.jsonl")) < 3:
+        time.sleep(0.02)
+    nodes.remove_node(doomed, allow_graceful=False)
+
+threading.Thread(target=kill, daemon=True).start()
+code = cli.main(["--sweep", "sweep.yaml", "--address", nodes.address, "--insecure"])
+nodes.shutdown()
+sys.exit(code)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("retries", [0, 2])
+def test_a_trial_whose_node_died_runs_on_another_or_fails_with_that_reason(shell, retries):
+    shell.write(
+        budget={"trials": 8, "retries": retries},
+        space={"lambda_pp": {"uniform": [0, 1]}},
+        trainer={**TINY["trainer"], "steps": 40},
+        tracking=None,
+    )
+    output = in_a_process(shell, NODE_DIES)
+    assert "8 trials to run, 2 at once" in output
+    trials = optuna.load_study(study_name=None, storage=f"sqlite:///{shell.only_run()}/study.db").get_trials()
+    failed = [trial.user_attrs["reason"] for trial in trials if trial.state == TrialState.FAIL]
+    assert failed == ([] if retries else ["node_died"]), output
+    assert len(trials) == 8
+    assert all(trial.state.is_finished() for trial in trials)
+
+
+CLIENT = """
+import sys
+from ray.cluster_utils import Cluster
+from tune_runner import cli
+
+port = 24001  # outside of what Ray gives to workers
+head = {"num_cpus": 2, "include_dashboard": False, "ray_client_server_port": port}
+nodes = Cluster(initialize_head=True, head_node_args=head)
+code = cli.main(["--sweep", "sweep.yaml", "--address", f"ray://127.0.0.1:{port}"])
+nodes.shutdown()
+sys.exit(code)
+"""
+
+
+@pytest.mark.slow
+def test_a_sweep_through_rays_client_keeps_its_records_here(shell):
+    """The driver stays in this process, and with it study, records and MLflow."""
+    shell.write()
+    output = in_a_process(shell, CLIENT)
+    trials = optuna.load_study(study_name=None, storage=f"sqlite:///{shell.only_run()}/study.db").get_trials()
+    assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 4, output
+    assert len(Records(shell.only_run()).read()) == 8

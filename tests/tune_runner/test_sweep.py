@@ -12,6 +12,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 from optuna.trial import TrialState
 
+from tests.mlflow_server import until
 from tests.tune_runner.conftest import TINY, Shell
 from tune_runner.records import Records
 
@@ -220,3 +221,18 @@ def test_interrupted_and_resumed_the_total_is_what_was_asked_for(shell, sign):
     assert len(finished) == 4
     assert not [child for child in children if child.info.status == "RUNNING"]
     assert parent.info.status == "FINISHED"
+
+
+def test_a_second_ctrl_c_ends_at_once(shell):
+    running = shell.start("--sweep", shell.write(), *long())
+    until(lambda: list(shell.folder.glob("runs/*/*/study.db")) and states(shell.only_run()), 120)
+    running.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert running.poll() is None, running.stdout.read()
+    running.send_signal(signal.SIGINT)
+    second = time.monotonic()
+    output, _ = running.communicate(timeout=60)
+    assert time.monotonic() - second < 5
+    assert running.returncode == 130
+    assert "once more ends at once" in output
+    assert "Traceback" not in output

@@ -1,11 +1,8 @@
 """Records reach a real MLflow exactly once, whatever happened to it or to the process that sent them."""
 
-import contextlib
 import csv
 import json
-import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +17,7 @@ from mlflow.entities import Run
 
 from coftad.metrics import evaluate
 from coftad.types import Episode, FineTuning, ImageSet, InputError, Scoring
+from tests.mlflow_server import Server, until
 from tune_runner import child_run
 from tune_runner.context import git_tags
 from tune_runner.ledger import DirectoryInUse
@@ -97,14 +95,6 @@ def runs_of(uri: str, kind: str = "configuration") -> list[Run]:
     assert experiment is not None
     found = client.search_runs([experiment.experiment_id], f"tags.`coftad.kind` = '{kind}'", max_results=5000)
     return sorted(found, key=lambda run: run.info.run_name)
-
-
-def until(true: object, seconds: float = 60.0) -> None:
-    assert callable(true)
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")
@@ -463,45 +453,6 @@ def test_redaction_leaves_the_rest() -> None:
 
 
 # ---------------------------------------------------------------------- a real server
-
-
-class Server:
-    """`mlflow server` on a free port, over SQLite, serving artifacts."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.uri = f"http://127.0.0.1:{self.port}"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
-        command += ["--workers", "1", "--serve-artifacts", "--artifacts-destination", str(self.folder / "artifacts")]
-        command += ["--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db"]
-        environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-        with (self.folder / "server.log").open("ab") as output:
-            self.process = subprocess.Popen(
-                command, env=environment, cwd=self.folder, stdout=output, stderr=output, start_new_session=True
-            )
-        until(self.answers, 120)
-
-    def answers(self) -> bool:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as connection:
-            connection.sendall(b"GET /health HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
-            return b" 200 " in connection.recv(100)
-        return False
-
-    def signal(self, number: int) -> None:
-        assert self.process is not None
-        os.killpg(self.process.pid, number)
-
-    def stop(self) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.signal(signal.SIGCONT)
-            self.signal(signal.SIGKILL)
-            self.process.wait()
 
 
 @pytest.fixture
