@@ -15,6 +15,8 @@ class RecordingError(RuntimeError):
 
     def __init__(self, path: Path, reason: object) -> None:
         self.path = path
+        while isinstance(reason, BaseException) and reason.__cause__ is not None:
+            reason = reason.__cause__  # Optuna and SQLAlchemy wrap what SQLite said, which is what helps
         self.reason = (reason.strerror or str(reason)) if isinstance(reason, OSError) else str(reason)
         super().__init__(f"{path}: {self.reason}")
 

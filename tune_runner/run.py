@@ -238,7 +238,7 @@ def _drive(
                 _fit(prepared, directory, share, searcher, callback, halt, trainable)
         finally:
             if searcher.error is not None:
-                halt.stop("the study cannot be written", RecordingError(directory / "study.db", str(searcher.error)))
+                halt.stop("the study cannot be written", RecordingError(directory / STUDY, searcher.error))
             left = callback.interrupt()
         if searcher.exhausted:
             progress.note("the space has no configuration left that was not tried")
@@ -280,7 +280,10 @@ def _fit(
                 failure_config=tune.FailureConfig(max_failures=spec.budget.retries),
             ),
         )
-        found.fit()
+        try:
+            found.fit()
+        except OSError as error:  # of a snapshot, on the disk that our records need too
+            halt.stop("the disk cannot be written", RecordingError(directory, error))
         shutil.rmtree(directory / "ray", ignore_errors=True)
 
 
