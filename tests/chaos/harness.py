@@ -13,7 +13,6 @@ from pathlib import Path
 
 import psutil
 import yaml
-from ray.cluster_utils import Cluster
 
 from tests.mlflow_server import Server
 from tests.tune_runner.conftest import TINY
@@ -23,16 +22,34 @@ NODES = 3
 LONGEST_WAIT = 20.0  # seconds from a driver's start to its kill, where it is to die before anything more is recorded
 
 
+START_NODES = f"""
+from ray.cluster_utils import Cluster
+
+nodes = Cluster(initialize_head=True, head_node_args={{"num_cpus": 1, "include_dashboard": False}})
+for _ in range({NODES - 1}):
+    nodes.add_node(num_cpus=1)
+print(nodes.address, flush=True)
+input()
+nodes.shutdown()
+"""
+
+
 @contextlib.contextmanager
 def three_nodes() -> Iterator[str]:
     """The address of a cluster with one CPU on each node, and without authentication."""
-    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    nodes = subprocess.Popen(
+        [sys.executable, "-c", START_NODES],
+        env={**os.environ, "RAY_AUTH_MODE": "disabled"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert nodes.stdout is not None
     try:
-        for _ in range(NODES - 1):
-            nodes.add_node(num_cpus=1)
-        yield nodes.address
+        yield nodes.stdout.readline().strip()
     finally:
-        nodes.shutdown()
+        nodes.communicate("\n", timeout=60)
 
 
 @dataclass

@@ -142,7 +142,7 @@ def test_a_trial_whose_node_died_runs_on_another_or_fails_with_that_reason(shell
     shell.write(
         budget={"trials": 8, "retries": retries},
         space={"lambda_pp": {"uniform": [0, 1]}},
-        trainer={**TINY["trainer"], "steps": 40},
+        trainer={**TINY["trainer"], "steps": 10},
         tracking=None,
     )
     output = in_a_process(shell, NODE_DIES)
