@@ -186,6 +186,8 @@ def _death(trial: Trial) -> tuple[str, str]:
         return "out_of_memory", detail
     if "node has died" in lower or "node died" in lower or "node failure" in lower:
         return "node_died", detail
+    if "is unavailable" in lower:  # Ray does not know yet whether the process died, its machine, or the network
+        return "unreachable", detail
     return "worker_died", detail
 
 

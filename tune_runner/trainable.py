@@ -57,7 +57,7 @@ class FinishedEpisode:
 @dataclass(frozen=True)
 class Failure:
     """Why a configuration failed. reason: non_finite, out_of_memory, exit, time_limit, crash or exception; the driver
-    adds worker_died and node_died. detail: for people."""
+    adds worker_died, node_died and unreachable. detail: for people."""
 
     reason: str
     detail: str

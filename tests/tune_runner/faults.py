@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -33,6 +34,20 @@ class Quick(CoftTrainable):
 
     def fault(self, lambda_pp):
         pass
+
+
+class DiesWhenReused(Quick):
+    """A worker that is killed while it is handed its next trial, each time until `LIVES` of them are gone."""
+
+    LIVES = 3
+
+    def reset_config(self, new_config):
+        if hasattr(self, "trial"):  # not in `setup`
+            folder = Path(os.environ["GRAVEYARD"])
+            if len(list(folder.iterdir())) < self.LIVES:
+                (folder / str(os.getpid())).touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+        return super().reset_config(new_config)
 
 
 class Faulty(Quick):

@@ -149,7 +149,7 @@ def test_a_trial_whose_node_died_runs_on_another_or_fails_with_that_reason(shell
     assert "8 trials to run, 2 at once" in output
     trials = optuna.load_study(study_name=None, storage=f"sqlite:///{shell.only_run()}/study.db").get_trials()
     failed = [trial.user_attrs["reason"] for trial in trials if trial.state == TrialState.FAIL]
-    assert failed == ([] if retries else ["node_died"]), output
+    assert failed in ([[]] if retries else [["node_died"], ["unreachable"]]), output  # whichever Ray notices first
     assert len(trials) == 8
     assert all(trial.state.is_finished() for trial in trials)
 

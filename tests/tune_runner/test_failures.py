@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from rich.console import Console
 
 from tests.tune_runner.conftest import TINY
-from tests.tune_runner.faults import Faulty
+from tests.tune_runner.faults import DiesWhenReused, Faulty
 from tune_runner import cluster, plan, run
 from tune_runner.spec import Hardware, load
 from tune_runner.trainable import failure
@@ -19,7 +19,7 @@ from tune_runner.trainable import failure
 pytestmark = pytest.mark.slow
 
 
-def sweep(tmp_path, faults, monkeypatch, **changes):
+def sweep(tmp_path, faults, monkeypatch, trainable=Faulty, **changes):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COFTAD_CACHE", str(tmp_path / "cache"))
     content = {
@@ -35,7 +35,7 @@ def sweep(tmp_path, faults, monkeypatch, **changes):
     prepared = plan.prepare(load(path, [], Hardware(cpus=2)))
     directory = run.new_directory(prepared.spec)
     console = Console(file=io.StringIO(), width=200)
-    code = run.drive(prepared, directory, cluster.Share(1, 0, 2), console, Faulty)
+    code = run.drive(prepared, directory, cluster.Share(1, 0, 2), console, trainable)
     study = optuna.load_study(study_name=None, storage=f"sqlite:///{directory}/study.db")
     return code, {trial.params["lambda_pp"]: trial for trial in study.get_trials()}, console.file.getvalue()
 
@@ -55,6 +55,18 @@ def test_each_fault_has_its_reason_and_the_others_finish(tmp_path, monkeypatch):
     assert "Segmentation fault" in trials[2.0].user_attrs["detail"]
     assert "Timeout" in trials[3.0].user_attrs["detail"]
     assert "KeyError: 'a bug' at faults.py" in trials[6.0].user_attrs["detail"]
+
+
+def test_a_worker_that_dies_while_it_is_handed_a_trial_is_one_of_the_retries(tmp_path, monkeypatch):
+    (tmp_path / "graveyard").mkdir()
+    monkeypatch.setenv("GRAVEYARD", str(tmp_path / "graveyard"))
+    with cluster.connected(None, insecure=False):
+        code, trials, text = sweep(
+            tmp_path, [0, 8, 9, 10, 11, 12], monkeypatch, DiesWhenReused, budget={"trials": 6, "retries": 3}
+        )
+    assert code == 0, text
+    assert len(list((tmp_path / "graveyard").iterdir())) == DiesWhenReused.LIVES
+    assert [trial.state for trial in trials.values()] == [TrialState.COMPLETE] * 6, text
 
 
 def test_rays_memory_monitor_kills_a_worker_and_the_reason_is_memory(tmp_path, monkeypatch):
