@@ -9,6 +9,8 @@ BIN := .venv/bin
 
 # Tests on real images need them; without COFTAD_DATA they are left out by name, and pytest counts them as deselected.
 WITHOUT_DATA := $(if $(COFTAD_DATA),,and not data)
+# On all cores; the slow tests have them to themselves.
+FAST_TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto -m "not slow $(WITHOUT_DATA)"
 
 .PHONY: sweep test lint check ui format
 .DEFAULT_GOAL := sweep
@@ -23,7 +25,8 @@ sweep: .venv/installed
 	$(BIN)/python -m tune_runner --sweep $(SWEEP)
 
 test: .venv/installed
-	$(BIN)/python -m pytest $(if $(COFTAD_DATA),,-m "not data")
+	$(FAST_TESTS)
+	$(BIN)/python -m pytest -m "slow $(WITHOUT_DATA)"
 
 lint: .venv/installed
 	$(BIN)/ruff check .
@@ -31,7 +34,7 @@ lint: .venv/installed
 	$(BIN)/mypy
 
 check: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto -m "not slow $(WITHOUT_DATA)"
+	$(FAST_TESTS)
 
 format: .venv/installed
 	$(BIN)/ruff check --fix .

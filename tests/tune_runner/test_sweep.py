@@ -200,7 +200,7 @@ def test_interrupted_and_resumed_the_total_is_what_was_asked_for(shell, sign):
         assert running.poll() is None, running.stdout.read()
         time.sleep(0.2)
     os.kill(running.pid, sign)
-    output, _ = running.communicate(timeout=60)
+    output, _ = running.communicate(timeout=30)
     directory = shell.only_run()
     recorded = Records(directory).episodes()
     complete = [trial.number for trial in study(directory).get_trials(states=(TrialState.COMPLETE,))]
