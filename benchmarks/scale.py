@@ -1,13 +1,13 @@
 """Whether a sweep's overhead per trial stays what it is as sweeps grow, beside Ray Tune's plain recipe in the same run.
 
-    python -m benchmarks.scale --sizes 10 100 1000 10000 --plain-sizes 10 100 1000
+    python -m benchmarks.scale --sizes 10 100 1000 10000 --untracked-sizes 100 10000 --plain-sizes 10 100
 
 ours    as in benchmarks.sweep_overhead: trials that do nothing through the whole of tune_runner, without pictures,
         which cost the same for every trial and which the plain recipe has not.
 plain   a function trainable that reports one number, OptunaSearch on SQLite with the same space and sampler,
         MLflowLoggerCallback on SQLite: what Ray's documentation shows. Less is kept of a trial than ours keeps.
 reused  the same with `reuse_actors=True`, which the documentation does not show.
-untracked   ours with MLflow switched off (--untracked).
+untracked   ours with MLflow switched off.
 
 Every line is a process of its own, so that its memory is its own. The plain recipe writes to MLflow before a trial
 ends, ours beside the sweep: "in MLflow" counts a trial's share of the time until MLflow had everything.
@@ -165,10 +165,10 @@ def ratios(over: Measured, under: Measured) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="*", default=[10, 100, 1000, 10000])
+    parser.add_argument("--untracked-sizes", type=int, nargs="*", default=[])
     parser.add_argument("--plain-sizes", type=int, nargs="*", default=[10, 100, 1000])
     parser.add_argument("--sampler", choices=("random", "tpe"), default="random", help="tpe itself grows with trials")
     parser.add_argument("--pictures", action="store_true", help="draw them")
-    parser.add_argument("--untracked", action="store_true", help="ours without MLflow")
     parser.add_argument("--inside", nargs=3, metavar=("FOLDER", "KIND", "TRIALS"), help="one line, in this process")
     args = parser.parse_args()
     if args.inside:
@@ -176,20 +176,25 @@ def main() -> None:
         inside(Path(folder), kind, int(trials), args)
         return
     table = Table(*HEADINGS)
-    own = "untracked" if args.untracked else "ours"
+    asked = {
+        "ours": args.sizes,
+        "untracked": args.untracked_sizes,
+        "plain": args.plain_sizes,
+        "reused": args.plain_sizes,
+    }
     measured: dict[tuple[str, int], Measured] = {}
-    for size in sorted({*args.sizes, *args.plain_sizes}):
-        for who in [own] * (size in args.sizes) + ["plain", "reused"] * (size in args.plain_sizes):
+    for size in sorted(set().union(*asked.values())):
+        for who in (who for who, wanted in asked.items() if size in wanted):
             found = measured[who, size] = one(who, size, args)
             table.add_row(*cells(who, size, found))
             parts = ", ".join(f"{name} {taken / 2**20:.1f}" for name, taken in found.disk.items())
             print(f"{who}, {size} trials, disk in MB: {parts}", flush=True)
     Console(width=150).print(table)
     for (who, size), found in measured.items():
-        if who == own and size > 100 and (base := measured.get((own, 100))):
-            print(f"{own} at {size} over {own} at 100: {ratios(found, base)}")
-        elif who != own and (ours_ := measured.get((own, size))):
-            print(f"{who} over {own} at {size}: {ratios(found, ours_)}")
+        if size > 100 and (base := measured.get((who, 100))):
+            print(f"{who} at {size} over {who} at 100: {ratios(found, base)}")
+        if who in ("plain", "reused") and (own := measured.get(("ours", size))):
+            print(f"{who} over ours at {size}: {ratios(found, own)}")
 
 
 if __name__ == "__main__":

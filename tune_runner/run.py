@@ -3,7 +3,7 @@
 import contextlib
 import difflib
 import shlex
-import shutil
+import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -235,7 +235,7 @@ def _drive(
     if searcher.remaining > 0:
         try:
             with on_interrupt(halt.stop), progress:
-                _fit(prepared, directory, share, searcher, callback, halt, trainable)
+                _fit(prepared, share, searcher, callback, halt, trainable)
         finally:
             if searcher.error is not None:
                 halt.stop("the study cannot be written", RecordingError(directory / STUDY, searcher.error))
@@ -248,7 +248,6 @@ def _drive(
 
 def _fit(
     prepared: Prepared,
-    directory: Path,
     share: cluster.Share,
     searcher: StudySearcher,
     callback: SweepCallback,
@@ -261,30 +260,30 @@ def _fit(
     with_inputs = tune.with_parameters(trainable, inputs=inputs(prepared, share))
     rungs = scheduler(spec)
     while searcher.more and not halt.stop_all():
-        found = tuner(
-            trainable=tune.with_resources(with_inputs, {"cpu": share.cpu, "gpu": share.gpu}),
-            tune_config=tune.TuneConfig(
-                search_alg=searcher,
-                scheduler=rungs,
-                num_samples=min(searcher.remaining, _ROUND),
-                max_concurrent_trials=share.concurrent,
-                reuse_actors=True,
-            ),
-            run_config=tune.RunConfig(
-                name="ray",
-                storage_path=str(directory.absolute()),
-                callbacks=[callback],
-                stop=halt,
-                verbose=0,
-                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-                failure_config=tune.FailureConfig(max_failures=spec.budget.retries),
-            ),
-        )
-        try:
-            found.fit()
-        except OSError as error:  # of a snapshot, on the disk that our records need too
-            halt.stop("the disk cannot be written", RecordingError(directory, error))
-        shutil.rmtree(directory / "ray", ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix="tune_runner-", ignore_cleanup_errors=True) as snapshots:
+            found = tuner(
+                trainable=tune.with_resources(with_inputs, {"cpu": share.cpu, "gpu": share.gpu}),
+                tune_config=tune.TuneConfig(
+                    search_alg=searcher,
+                    scheduler=rungs,
+                    num_samples=min(searcher.remaining, _ROUND),
+                    max_concurrent_trials=share.concurrent,
+                    reuse_actors=True,
+                ),
+                run_config=tune.RunConfig(
+                    name="ray",
+                    storage_path=snapshots,
+                    callbacks=[callback],
+                    stop=halt,
+                    verbose=0,
+                    checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+                    failure_config=tune.FailureConfig(max_failures=spec.budget.retries),
+                ),
+            )
+            try:
+                found.fit()
+            except OSError as error:
+                halt.stop("Ray cannot write its snapshot", RecordingError(Path(snapshots), error))
 
 
 def _finish(

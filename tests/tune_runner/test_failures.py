@@ -46,7 +46,6 @@ def test_each_fault_has_its_reason_and_the_others_finish(tmp_path, monkeypatch):
     with cluster.connected(None, insecure=False):
         code, trials, text = sweep(tmp_path, range(7), monkeypatch, budget=budget)
     assert code == 0, text
-    assert not list(tmp_path.glob("runs/*/*/ray")), "Tune's own files are of no use to anyone"
     assert trials[0.0].state == TrialState.COMPLETE
     reasons = {int(fault): trial.user_attrs.get("reason") for fault, trial in trials.items()}
     assert reasons == {
