@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -20,7 +20,6 @@ from tests.tune_runner.conftest import TINY
 ROOT = Path(__file__).parents[2]
 NODES = 3
 LONGEST_WAIT = 20.0  # seconds from a driver's start to its kill, where it is to die before anything more is recorded
-
 
 START_NODES = f"""
 from ray.cluster_utils import Cluster
@@ -64,7 +63,6 @@ class Sweep:
     worker_kills: int = 0
     seconds: float = 0.0
     seconds_away: float = 0.0  # of MLflow
-    log: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         settings = {

@@ -1,6 +1,7 @@
 """What a sweep's study, records and MLflow hold when all is over."""
 
 import hashlib
+import json
 from collections import Counter
 from dataclasses import dataclass
 
@@ -65,7 +66,8 @@ def held(sweep: Sweep) -> Held:
     trials = study.get_trials()
     finished = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     params = {trial.number: tuple(sorted(trial.params.items())) for trial in finished}
-    recorded = Counter((record.trial, record.episode) for record in records.read())
+    lines = (sweep.directory / "records.jsonl").read_text().splitlines()  # `Records` shows a doubled one once
+    recorded = Counter((line["trial"], line["episode"]) for line in map(json.loads, lines))
     scores = {
         (params[record.trial], record.episode): hashlib.sha256(records.scores(record).scores.tobytes()).hexdigest()
         for record in records.read()
