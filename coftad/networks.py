@@ -78,13 +78,12 @@ class Networks(nn.Module):
         self.target_g.load_state_dict(self.g.state_dict())
         self.target_f.requires_grad_(False)
         self.target_g.requires_grad_(False)
-        self.frozen_statistics = config.batch_norm == "frozen"
-        self.folding = Folding(self.f) if self.frozen_statistics else None
+        self.folding = Folding(self.f) if config.batch_norm == "frozen" else None
 
     def train(self, mode: bool = True) -> "Networks":
         """Heads always use the statistics of the batch; so does the backbone unless its statistics are frozen."""
         super().train(mode)
-        if mode and self.frozen_statistics:
+        if mode and self.folding is not None:
             self.f.eval()
             self.target_f.eval()
         return self

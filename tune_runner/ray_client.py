@@ -16,13 +16,14 @@ from ray.tune.impl.tuner_internal import TunerInternal
 
 
 @functools.cache
-def _session_folder() -> str:
-    return tempfile.mkdtemp(prefix="tune_runner-")
+def _session() -> "tempfile.TemporaryDirectory[str]":
+    """Gone with this process."""
+    return tempfile.TemporaryDirectory(prefix="tune_runner-", ignore_cleanup_errors=True)
 
 
 def tuner(**settings: Any) -> TunerInternal | tune.Tuner:
     """A Tuner for the Ray that is connected, whichever way it is."""
     if not ray.util.client.ray.is_connected():
         return tune.Tuner(**settings)
-    ray_storage._get_ray_train_session_dir = _session_folder
+    ray_storage._get_ray_train_session_dir = lambda: _session().name
     return TunerInternal(**settings, _tuner_kwargs={"_remote": False})

@@ -96,7 +96,8 @@ class StudySearcher(Searcher):
             with together(study):  # a part of a grid would pass for the whole one
                 for point in enumerate_training(self.space)[: spec.budget.trials]:
                     study.enqueue_trial(point)
-        trials = study.get_trials(deepcopy=False)  # no other driver adds any
+            trials = study.get_trials(deepcopy=False)
+        # no other driver adds any
         self._suggested = sum("retry_of" not in trial.user_attrs for trial in trials)
         self._waiting = sum(trial.state == TrialState.WAITING for trial in trials)
 
