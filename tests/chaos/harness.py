@@ -15,7 +15,7 @@ import psutil
 import yaml
 
 from tests.mlflow_server import Server
-from tests.tune_runner.conftest import TINY
+from tests.tune_runner.tiny import TINY
 
 ROOT = Path(__file__).parents[2]
 NODES = 3

@@ -1,91 +1,18 @@
-"""A sweep small enough to run for real in a test: tiny networks' heads, few steps, simulated solder, random weights."""
+"""What several tests of the sweep start from."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-import yaml
 from mlflow import MlflowClient
 
-from tests.tune_runner.tracked import sweep
+from tests.tune_runner import planted
+from tests.tune_runner.doctored import Shown
+from tests.tune_runner.sweep_files import Files
+from tests.tune_runner.tiny import Shell
+from tests.tune_runner.tracked import sweep as noise
 from tune_runner.context import SweepContext
-
-TINY = {
-    "name": "tiny",
-    "seed": 0,
-    "dataset": {
-        "name": "semicon",
-        "image_size": 32,
-        "shots": 4,
-        "holdout": 0.5,
-        "normal": 40,
-        "defective": 20,
-        "pool_normal": 24,
-        "pool_anomalous": 20,
-    },
-    "trainer": {
-        "weights": "random",
-        "batch_size": 8,
-        "projector_hidden": 16,
-        "projector_out": 8,
-        "predictor_hidden": 16,
-        "learning_rate": 1e-5,
-    },
-    "space": {
-        "lambda_pp": {"uniform": [0.0, 1.5]},
-        "negative_augmentation": {"choice": ["none", {"void": {"lambda_np": {"uniform": [0.1, 1.0]}}}]},
-        "n_a": {"choice": [1, 3]},
-        "steps": {"choice": [0, 2]},
-    },
-    "search": {"sampler": "tpe"},
-    "episodes": 2,
-    "budget": {"trials": 4},
-    "tracking": {"uri": "sqlite:///mlflow.db"},
-    "output": "runs",
-}
-
-
-class Shell:
-    """Runs the command line in a folder of its own, as a user would."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.environment = {**os.environ, "COFTAD_CACHE": str(folder.parent / "cache"), "COLUMNS": "150"}
-
-    def write(self, name="sweep.yaml", **changes) -> Path:
-        path = self.folder / name
-        path.write_text(yaml.safe_dump({**TINY, **changes}, sort_keys=False))
-        return path
-
-    def command(self, *arguments) -> list[str]:
-        return [sys.executable, "-m", "tune_runner", *map(str, arguments)]
-
-    def __call__(self, *arguments, timeout=300) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            self.command(*arguments),
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-
-    def start(self, *arguments) -> subprocess.Popen:
-        return subprocess.Popen(
-            self.command(*arguments),
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def only_run(self, name="tiny") -> Path:
-        [directory] = (self.folder / "runs" / name).iterdir()
-        return directory
+from tune_runner.reconcile import load_study
+from tune_runner.searcher import StudySearcher
 
 
 @pytest.fixture
@@ -111,4 +38,36 @@ def uri(tmp_path: Path, empty_database: bytes) -> str:
 
 @pytest.fixture
 def context(tmp_path: Path, uri: str) -> SweepContext:
-    return sweep(tmp_path / "sweep", uri)
+    return noise(tmp_path / "sweep", uri)
+
+
+@pytest.fixture(scope="module")
+def untracked(tmp_path_factory):
+    return planted.whole_sweep(tmp_path_factory.mktemp("untracked"))
+
+
+@pytest.fixture(scope="module")
+def tracked(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tracked")
+    return planted.whole_sweep(folder, tracking={"uri": f"sqlite:///{folder}/mlflow.db"})
+
+
+@pytest.fixture
+def sweep(untracked, tmp_path):
+    """A copy to break. Trials: 0 and 1 complete, 2 pruned, 3 failed; two episodes each."""
+    directory = planted.copied(untracked, tmp_path)
+    searcher = StudySearcher(load_study(directory), untracked.prepared.spec)
+    searcher.done = 0  # so that it suggests more than the four
+    return planted.Planted(untracked.prepared, directory, searcher)
+
+
+@pytest.fixture
+def shown(tracked, tmp_path):
+    """A copy with an MLflow to break: its directory, a client, its runs by trial, and the sweep's own run."""
+    return Shown(planted.copied(tracked, tmp_path), f"sqlite:///{tmp_path}/mlflow.db")
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Files:
+    monkeypatch.chdir(tmp_path)
+    return Files(tmp_path)

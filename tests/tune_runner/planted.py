@@ -10,7 +10,7 @@ import yaml
 from PIL import Image
 
 from coftad.metrics import evaluate
-from tests.tune_runner.conftest import TINY
+from tests.tune_runner.tiny import TINY
 from tune_runner import cluster, plan, run
 from tune_runner.context import Outcome
 from tune_runner.plan import Prepared

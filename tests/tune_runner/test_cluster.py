@@ -11,7 +11,7 @@ import yaml
 from optuna.trial import TrialState
 
 from coftad.types import InputError
-from tests.tune_runner.conftest import TINY
+from tests.tune_runner.tiny import TINY
 from tune_runner import cluster
 from tune_runner.records import Records
 from tune_runner.spec import Hardware, Resources

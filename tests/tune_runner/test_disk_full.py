@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tune_runner.conftest import Shell
+from tests.tune_runner.tiny import Shell
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,8 +10,8 @@ import yaml
 from optuna.trial import TrialState
 from rich.console import Console
 
-from tests.tune_runner.conftest import TINY
 from tests.tune_runner.faults import DiesWhenReused, Faulty
+from tests.tune_runner.tiny import TINY
 from tune_runner import cluster, plan, run
 from tune_runner.spec import Hardware, load
 from tune_runner.trainable import failure

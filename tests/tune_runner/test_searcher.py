@@ -7,7 +7,7 @@ import pytest
 import yaml
 from optuna.trial import TrialState
 
-from tests.tune_runner.conftest import TINY
+from tests.tune_runner.tiny import TINY
 from tune_runner.reconcile import reconcile
 from tune_runner.records import Records
 from tune_runner.searcher import DUPLICATE, INTERRUPTED, StudySearcher, counted, create_or_load

@@ -14,7 +14,7 @@ from mlflow.tracking import MlflowClient
 from optuna.trial import TrialState
 
 from tests.mlflow_server import until
-from tests.tune_runner.conftest import TINY, Shell
+from tests.tune_runner.tiny import TINY, Shell
 from tune_runner.journal import RecordingError
 from tune_runner.reconcile import load_study
 from tune_runner.records import Records
