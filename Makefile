@@ -9,7 +9,7 @@ BIN := .venv/bin
 
 # Tests on real images need them; without COFTAD_DATA they are left out by name, and pytest counts them as deselected.
 WITHOUT_DATA := $(if $(COFTAD_DATA),,and not data)
-# On all cores; the slow tests have them to themselves.
+# On all cores.
 FAST_TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto -m "not slow $(WITHOUT_DATA)"
 
 .PHONY: sweep test lint check ui format
@@ -26,7 +26,8 @@ sweep: .venv/installed
 
 test: .venv/installed
 	$(FAST_TESTS)
-	$(BIN)/python -m pytest -m "slow $(WITHOUT_DATA)"
+	$(BIN)/python -m pytest -n 2 --dist loadscope --durations 10 -m "slow and not alone $(WITHOUT_DATA)"
+	$(BIN)/python -m pytest -m "alone $(WITHOUT_DATA)"
 
 lint: .venv/installed
 	$(BIN)/ruff check .

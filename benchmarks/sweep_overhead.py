@@ -30,6 +30,7 @@ import psutil
 import yaml
 from rich.console import Console
 from rich.table import Table
+from scipy.ndimage import median_filter
 
 from coftad.metrics import Metrics
 from coftad.trial import Row, TrialResult
@@ -41,6 +42,7 @@ from tune_runner.tracking import sync
 from tune_runner.trainable import CoftTrainable, FinishedEpisode
 
 CONCURRENT = 2
+_AROUND = 15  # trials whose yardsticks tell the processor's speed
 WARM = 2 * CONCURRENT  # trials that come back before the clock starts: the second worker may still be starting
 
 SWEEP: dict[str, Any] = {
@@ -83,16 +85,22 @@ class NothingTrainable(CoftTrainable):
 @dataclass(frozen=True)
 class Tick:
     """A moment, in seconds: elapsed, and the processor's for the main thread and for all of the driver's threads.
-    memory: the driver's, in bytes."""
+    memory: the driver's, in bytes. yardstick: what a fixed piece of Python took just before, in processor seconds; on
+    a machine shared with others it says how fast the processor is at this moment."""
 
     elapsed: float
     main: float
     driver: float
     memory: int
+    yardstick: float
 
 
 def tick() -> Tick:
-    return Tick(time.perf_counter(), time.thread_time(), time.process_time(), psutil.Process().memory_info().rss)
+    memory = psutil.Process().memory_info().rss
+    begun = time.thread_time()
+    sum(number * number for number in range(20_000))  # a millisecond or so
+    now = time.thread_time()
+    return Tick(time.perf_counter(), now, time.process_time(), memory, now - begun)
 
 
 class Meter(io.StringIO):
@@ -123,6 +131,14 @@ class Measured:
         """Milliseconds a trial by one of the clocks of `Tick`, from trial `first` to the last trial's end."""
         past = getattr(self.ticks[-1], clock) - getattr(self.ticks[first - 1], clock)
         return 1000 * past / (len(self.ticks) - first)
+
+    def paced(self, clock: str, first: int = WARM) -> float:
+        """As `each`, in yardsticks instead of milliseconds: what is left when a machine that is now fast and now slow
+        is made even. A yardstick at a time is the median of those around it."""
+        ticks = self.ticks[first - 1 :]
+        sticks = median_filter([each.yardstick for each in ticks], size=_AROUND, mode="nearest")
+        past = np.diff([getattr(each, clock) for each in ticks])
+        return float(np.mean(past / sticks[1:]))
 
     def whole(self, clock: str) -> float:
         """Milliseconds a trial until all are in MLflow."""

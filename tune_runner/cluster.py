@@ -25,6 +25,7 @@ _SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # ours record; Ray's cost the driver two thirds of its time
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # `interruption` has its own
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a failed trial's result has a reason in place of an AUROC
+    "TUNE_GLOBAL_CHECKPOINT_S": "1e9",  # its snapshots, which grow with every trial, are never read
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # a lost worker is told in one line, by us
     "TUNE_WARN_THRESHOLD_S": "5",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
@@ -111,7 +112,8 @@ def connected(address: str | None, *, insecure: bool) -> Iterator[Hardware]:
                 runtime_env={"py_modules": modules, "env_vars": _SETTINGS},
             )
         except (ConnectionError, RuntimeError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            lines = str(error).strip().splitlines() if str(error).strip() else [type(error).__name__]
+            reason = " ".join(dict.fromkeys(line.strip() for line in (lines[0], lines[-1]) if line.strip()))
             raise InputError(f"--address: no cluster could be joined at {address}: {reason}") from None
     with contextlib.suppress(OSError):
         _TOKEN.chmod(0o600)  # Ray writes it readable for everyone

@@ -34,7 +34,7 @@ from tune_runner.tracking import Tracker
 from tune_runner.trainable import CoftTrainable, Inputs
 
 SPEC = "sweep.yaml"
-_ROUND = 1000  # trials that Tune is given at a time; starting its workers anew costs seconds
+_ROUND = 5000  # trials that Tune is given at a time, 40 kB of memory each; starting its workers anew costs seconds
 _CLOSING = 25.0  # seconds that a slow tracker may hold up the end of a sweep
 
 
@@ -254,8 +254,7 @@ def _fit(
     halt: Halt,
     trainable: type[CoftTrainable],
 ) -> None:
-    """Tune in rounds: it holds every trial in memory and writes them all into each of its snapshots, which we never
-    read. Between rounds it forgets."""
+    """Tune in rounds: it holds every trial in memory. Between rounds it forgets."""
     spec = prepared.spec
     with_inputs = tune.with_parameters(trainable, inputs=inputs(prepared, share))
     rungs = scheduler(spec)

@@ -151,7 +151,7 @@ class StudySearcher(Searcher):
         # A queued configuration is complete: it must not use up a point of the sampler's sequence.
         name = "random" if self._waiting else self.spec.search.sampler
         self.study.sampler = sampler(name, seed=self.spec.seed, number=self._suggested)
-        trial = self.study.ask()
+        trial = self.study.ask() if self._waiting else self._new_trial()
         suggestion = suggest(self.space, trial)
         asked = Asked(trial, trial.number, trial.params)
         if (earlier := self._seen.get(_key(asked.params))) is not None:
@@ -160,6 +160,12 @@ class StudySearcher(Searcher):
         trial.set_user_attr("ray_trial", trial_id)
         config = training_config(self.space, self.spec.trainer_values, suggestion)
         return asked, {"number": asked.number, "trial": TRIAL_CONFIG.dump_python(config, mode="json")}
+
+    def _new_trial(self) -> optuna.Trial:
+        """`Study.ask` without its look through all trials for one that waits, which takes the longer the more there
+        are; here it is known that there is none."""
+        self.study._thread_local.cached_all_trials = None  # the samplers' own; `ask` has them read anew, too
+        return optuna.Trial(self.study, self.study._storage.create_new_trial(self.study._study_id))
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Told by run.py instead, which knows the reason."""

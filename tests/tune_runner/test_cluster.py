@@ -169,6 +169,7 @@ sys.exit(code)
 
 
 @pytest.mark.slow
+@pytest.mark.alone  # the server of Ray's client has to answer within half a minute
 def test_a_sweep_through_rays_client_keeps_its_records_here(shell):
     """The driver stays in this process, and with it study, records and MLflow."""
     shell.write()

@@ -70,6 +70,7 @@ def test_a_worker_that_dies_while_it_is_handed_a_trial_is_one_of_the_retries(tmp
     assert [trial.state for trial in trials.values()] == [TrialState.COMPLETE] * 6, text
 
 
+@pytest.mark.alone
 def test_rays_memory_monitor_kills_a_worker_and_the_reason_is_memory(tmp_path, monkeypatch):
     used = 1 - psutil.virtual_memory().available / psutil.virtual_memory().total
     # the monitor acts a gigabyte or so above what is used now

@@ -146,7 +146,8 @@ def test_a_pickle_of_it_is_empty(tmp_path, storage):
 
 def test_a_storage_that_fails_ends_the_suggestions_without_raising(tmp_path, storage, monkeypatch):
     searcher = StudySearcher(create_or_load(storage, "e"), spec(tmp_path))
-    monkeypatch.setattr(searcher.study, "ask", lambda: (_ for _ in ()).throw(OSError("disk full")))
+    storage = searcher.study._storage
+    monkeypatch.setattr(storage, "create_new_trial", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     assert searcher.suggest("a") == "FINISHED"
     assert str(searcher.error) == "disk full"
     assert searcher.suggest("b") == "FINISHED"

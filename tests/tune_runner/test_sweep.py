@@ -226,6 +226,7 @@ def test_interrupted_and_resumed_the_total_is_what_was_asked_for(shell, sign):
     assert parent.info.status == "FINISHED"
 
 
+@pytest.mark.alone
 def test_a_second_ctrl_c_ends_at_once(shell):
     running = shell.start("--sweep", shell.write(), *long())
 

@@ -5,14 +5,14 @@ paired comparison, the sharpest there is. Training parameters are compared betwe
 median. Which two levels are compared is chosen on the same data, so a difference leans towards large; with an adaptive
 sampler, trials are no random sample either. Both are said in every report.
 
-Importance shares: Watanabe et al., "PED-ANOVA", IJCAI 2023, Optuna's implementation, which assumes minimisation, so it
-gets the negated AUROC. It wants about 50 trials; the bootstrap interval over trials shows how far off fewer are.
+Importance shares: Watanabe et al., "PED-ANOVA", IJCAI 2023, Optuna's implementation. It wants about 50 trials; the
+bootstrap interval over trials shows how far off fewer are.
 """
 
 import logging
 import warnings
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,8 @@ import numpy as np
 import optuna
 from numpy.typing import NDArray
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+from optuna.storages import InMemoryStorage
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from coftad.metrics import interval
@@ -137,14 +139,15 @@ def shares(trials: Sequence[FrozenTrial], *, seed: int) -> list[Share]:
     """Of the parameters that every trial has. Empty if there are fewer than FEWEST_TRIALS or nothing varies."""
     if len(trials) < FEWEST_TRIALS:
         return []
-    point = _shares(trials)
+    study = _Drawn()
+    point = _shares(study, trials)
     if not point:
         return []
     generator = numpy_generator(seed, "shares")
     samples: dict[str, list[float]] = {name: [] for name in point}
     for _ in range(_SHARE_RESAMPLES):
         drawn = [trials[index] for index in generator.integers(len(trials), size=len(trials))]
-        for name, value in _shares(drawn).items():
+        for name, value in _shares(study, drawn).items():
             samples[name].append(value)
     return [
         Share(name, value, interval(np.array(samples[name] or [value])))
@@ -152,29 +155,30 @@ def shares(trials: Sequence[FrozenTrial], *, seed: int) -> list[Share]:
     ]
 
 
-def _shares(trials: Sequence[FrozenTrial]) -> dict[str, float]:
+class _Drawn(optuna.Study):
+    """A study of the trials that were drawn; storing ten thousand anew for every resample would take a second each."""
+
+    def __init__(self) -> None:
+        storage = InMemoryStorage()
+        storage.create_new_study([StudyDirection.MAXIMIZE], "drawn")
+        super().__init__("drawn", storage)
+        self.drawn: Sequence[FrozenTrial] = ()
+
+    def get_trials(self, deepcopy: bool = True, states: Container[TrialState] | None = None) -> list[FrozenTrial]:
+        return [trial for trial in self.drawn if states is None or trial.state in states]
+
+
+def _shares(study: _Drawn, trials: Sequence[FrozenTrial]) -> dict[str, float]:
     if len({trial.value for trial in trials}) < 2:
         return {}
-    level = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study.drawn = trials
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Optuna's on experimental parts and on dynamic spaces; both are known
-            study = optuna.create_study(direction="minimize")
-            study.add_trials(
-                [
-                    optuna.trial.create_trial(
-                        params=trial.params, distributions=trial.distributions, value=-float(trial.value or 0)
-                    )
-                    for trial in trials
-                ]
-            )
             found = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
     except (ValueError, RuntimeError) as error:  # too few distinct trials after resampling
         log.debug("no importance shares: %s", error)
         return {}
-    finally:
-        optuna.logging.set_verbosity(level)
     return {name: float(value) for name, value in found.items()}
 
 
