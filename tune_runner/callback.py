@@ -23,7 +23,7 @@ from tune_runner.progress import Progress
 from tune_runner.reconcile import verdict, whole
 from tune_runner.records import EpisodeRecord, Records, RowRecord, Scores
 from tune_runner.searcher import INTERRUPTED, StudySearcher
-from tune_runner.study.report import labels_and_scores
+from tune_runner.study.scored import labels_and_scores
 from tune_runner.tracking import Tracker
 from tune_runner.trainable import TRIAL_CONFIG, FinishedEpisode
 
@@ -79,6 +79,7 @@ class SweepCallback(tune.Callback):
         tracker: Tracker | None,
         progress: Progress,
         halt: Halt,
+        ended: Callable[[], object] = lambda: None,
     ) -> None:
         self.prepared = prepared
         self.searcher = searcher
@@ -86,6 +87,7 @@ class SweepCallback(tune.Callback):
         self.tracker = tracker
         self.progress = progress
         self.halt = halt
+        self.ended = ended  # told when the study has a new result
 
     # Tune pickles its callbacks into a snapshot that we never read.
     def __getstate__(self) -> dict[str, Any]:
@@ -124,6 +126,7 @@ class SweepCallback(tune.Callback):
         self._track(Outcome(trial=asked.number, state="pruned" if pruned else "complete", ray_trial=trial.trial_id))
         if not pruned and (self.progress.best is None or value > self.progress.best[1]):
             self.progress.best = (asked.number, value, self._interval(records, found.best))
+        self.ended()
         self.progress.ended(asked.number, "pruned" if pruned else "complete", f"{value:.3f}")
 
     @guarded
@@ -163,6 +166,7 @@ class SweepCallback(tune.Callback):
                 trial=number, state="failed", reason=reason, message=detail, ray_trial=trial.trial_id, training=training
             )
         )
+        self.ended()
         self.progress.ended(number, "failed", reason)
         self.progress.note(f"trial {number} failed: {reason}: {detail}")
 

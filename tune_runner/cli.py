@@ -27,12 +27,15 @@ examples
   python -m tune_runner --resume runs/semicon/2026-01-31_12-00-00     go on after an interruption
   python -m tune_runner --sync runs/semicon/2026-01-31_12-00-00       bring MLflow up to date after an outage
   python -m tune_runner doctor runs/semicon/2026-01-31_12-00-00 --fix
+  python -m tune_runner report runs/semicon/2026-01-31_12-00-00       the report again, from what was recorded
+  python -m tune_runner compare runs/semicon/... runs/magnetic_tile/...
   python -m tune_runner --reproduce runs/semicon/2026-01-31_12-00-00 --trial 7
 
 what a sweep leaves in its directory
   sweep.yaml  the resolved specification      records.jsonl, scores/  every result, the only truth about them
   study.db    Optuna's study                  artifacts/              pictures and score files of every trial
   report.html, summary.json                   the answers             MLflow has a view of all of it
+  trials.csv, rows.csv                        every metric on the search images, as tables
 
 environment
   COFTAD_WEIGHTS  a folder with resnet18*.pth and resnet50*.pth, looked into before torch hub's cache
@@ -56,6 +59,10 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument("--resume", type=Path, metavar="DIR", help="go on with the sweep in this directory")
     what.add_argument("--reproduce", type=Path, metavar="DIR", help="run one trial of a sweep again and compare")
     what.add_argument("--doctor", type=Path, metavar="DIR", help="compare study, records and MLflow; also: doctor DIR")
+    what.add_argument("--report", type=Path, metavar="DIR", help="make the report again, without Ray; also: report DIR")
+    what.add_argument(
+        "--compare", type=Path, nargs="+", metavar="DIR", help="what matters in several sweeps; also: compare DIR DIR"
+    )
     what.add_argument("--sync", type=Path, metavar="DIR", help="send to MLflow what it does not have yet")
     top.add_argument("--trial", type=int, metavar="N", help="with --reproduce: the trial's number")
     top.add_argument(
@@ -83,8 +90,8 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     top = parser()
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words[:1] == ["doctor"]:
-        words[0] = "--doctor"
+    if words[:1] in (["doctor"], ["report"], ["compare"]):
+        words[0] = f"--{words[0]}"
     given = top.parse_args(words)
     _check(top, given)
     logging.basicConfig(level=logging.INFO if given.verbose else logging.WARNING, format="%(message)s")
@@ -103,9 +110,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _check(top: argparse.ArgumentParser, given: argparse.Namespace) -> None:
     """What argparse cannot say: which options go together."""
-    if not any((given.sweep, given.resume, given.reproduce, given.sync, given.doctor)):
-        top.error("one of --sweep, --resume, --reproduce, --sync and doctor is needed")
-    if given.sweep and (given.reproduce or given.sync or given.doctor):
+    others = (given.reproduce, given.sync, given.doctor, given.report, given.compare)
+    if not any((given.sweep, given.resume, *others)):
+        top.error("one of --sweep, --resume, --reproduce, --sync, report, compare and doctor is needed")
+    if given.sweep and any(others):
         top.error("--sweep goes with --resume only, to see whether the file is still the same")
     if (given.trial is not None) != (given.reproduce is not None):
         top.error("--reproduce and --trial go together")
@@ -129,6 +137,14 @@ def _run(given: argparse.Namespace, console: Console) -> int:
         from tune_runner.doctor import doctor
 
         return doctor(given.doctor, console, fix=given.fix, tracking_uri=given.tracking_uri)
+    if given.compare is not None:
+        from tune_runner.study.compare import compare
+
+        return compare(given.compare, console)
+    if given.report is not None:
+        from tune_runner.rebuild import rebuild
+
+        return rebuild(given.report, console)
     if given.sync is not None:
         from tune_runner.reconcile import outcomes_of
         from tune_runner.tracking import sync

@@ -23,6 +23,7 @@ from coftad.finetune import Trainer
 from coftad.trial import TrialConfig
 from coftad.types import Backbone, Episode, ImageSet
 from coftad.weights import Weights, resolve
+from tune_runner import designs
 from tune_runner.space import Choice, Space, describe, size, walk
 from tune_runner.spec import SweepSpec
 
@@ -39,6 +40,11 @@ class Prepared:
     image_set: ImageSet
     episodes: tuple[Episode, ...]
     weights: Mapping[Backbone, Weights]
+
+    @property
+    def weight_digests(self) -> dict[str, str]:
+        """SHA-256 (hex) by backbone; `random` where there are no weights."""
+        return {name: found.sha256 or "random" for name, found in self.weights.items()}
 
     @property
     def banner(self) -> str:
@@ -77,13 +83,18 @@ def prepare(spec: SweepSpec) -> Prepared:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # said once for all backbones, by `banner`
             weights[name] = resolve(spec.trainer.weights_of(name), name)
+    return Prepared(spec, *data(spec), weights)
+
+
+def data(spec: SweepSpec) -> tuple[ImageSet, tuple[Episode, ...]]:
+    """All images, and the sweep's episodes of them. Raises InputError."""
     image_set = spec.dataset.load()
     protocol.check(image_set, spec.dataset.protocol)
-    episodes = tuple(
+    episodes = (
         protocol.episode(image_set, spec.dataset.protocol, seed=spec.seed, index=index)
         for index in range(spec.episodes)
     )
-    return Prepared(spec, image_set, episodes, weights)
+    return image_set, tuple(episodes)
 
 
 def sample_configs(spec: SweepSpec, count: int = _SAMPLES) -> list[TrialConfig]:
@@ -95,6 +106,26 @@ def sample_configs(spec: SweepSpec, count: int = _SAMPLES) -> list[TrialConfig]:
         return [spec.config(spec.suggest(study.ask())) for _ in range(count)]
     finally:
         optuna.logging.set_verbosity(level)
+
+
+def planned(spec: SweepSpec) -> int:
+    """How many trials will run: a design may have fewer than the budget allows."""
+    return spec.budget.trials if (whole := design_size(spec)) is None else min(spec.budget.trials, whole)
+
+
+def design_size(spec: SweepSpec) -> int | None:
+    """The configurations of a design; None for a sampler that draws."""
+    if spec.search.sampler not in designs.DESIGNS:
+        return None
+    return len(designs.points(spec.space, spec.search.sampler, spec.search.reference))
+
+
+def left_out(spec: SweepSpec) -> str:
+    """What to say where the budget cuts a design short; empty otherwise."""
+    whole = design_size(spec)
+    if whole is None or whole <= spec.budget.trials:
+        return ""
+    return f"budget.trials: {spec.budget.trials} is less than the {whole} configurations of {spec.search.sampler}"
 
 
 def estimate(prepared: Prepared, *, concurrent: int, threads: int, device: str) -> Estimate:
@@ -111,7 +142,7 @@ def estimate(prepared: Prepared, *, concurrent: int, threads: int, device: str) 
         images = len(episode.scored_rows) + max(scoring.n_a for scoring in config.scorings) * len(episode.train_rows)
         costs.append(spec.episodes * (max(config.points) * step + len(config.points) * images * image))
     per_trial = float(np.mean(costs))
-    waves = math.ceil(spec.budget.trials / concurrent)
+    waves = math.ceil(planned(spec) / concurrent)
     return Estimate(per_trial, waves * per_trial + _STARTUP, concurrent)
 
 
@@ -183,10 +214,12 @@ def show(prepared: Prepared, cost: Estimate, console: Console) -> None:
     rows = [len(config.points) * len(config.scorings) for config in sample_configs(spec, 20)]
     count = size(spec.space)
     console.print(
-        f"runs      {spec.budget.trials} trials by {spec.search.sampler}"
+        f"runs      {planned(spec)} trials by {spec.search.sampler}"
         f"{'' if count is None else f' of {count} possible'}, {spec.episodes} episodes each, "
         f"scored in {min(rows)}{f'-{max(rows)}' if max(rows) > min(rows) else ''} rows a trial"
     )
+    if cut := left_out(spec):
+        console.print(f"[bold yellow]          {cut}[/bold yellow]")
     limit = spec.budget.wall_time
     console.print(
         f"cost      about {duration(cost.per_trial)} a trial, {cost.concurrent} at once: {duration(cost.total)} in all "

@@ -9,6 +9,7 @@ from coftad import trial
 from coftad.devices import pick, repeatable
 from coftad.types import InputError
 from tune_runner import cluster, plan
+from tune_runner.reconcile import load_study
 from tune_runner.records import Records
 from tune_runner.spec import load
 
@@ -21,6 +22,7 @@ def reproduce(directory: Path, number: int, console: Console) -> int:
         raise InputError(f"--trial: {number} has no finished episode in {directory}; these have: {known}")
     spec = load(directory / "sweep.yaml", [], cluster.hardware())
     prepared = plan.prepare(spec)
+    _refuse_other_weights(directory, prepared)
     same = True
     for record in records:
         scorings = tuple(dict.fromkeys(row.scoring for row in record.rows))
@@ -44,3 +46,14 @@ def reproduce(directory: Path, number: int, console: Console) -> int:
         )
         same &= equal
     return 0 if same else 1
+
+
+def _refuse_other_weights(directory: Path, prepared: plan.Prepared) -> None:
+    study = load_study(directory)
+    before = study.user_attrs.get("weights", {}) if study is not None else {}
+    for name, digest in prepared.weight_digests.items():
+        if before.get(name, digest) != digest:
+            raise InputError(
+                f"--reproduce: the weights of {name} are not those of {directory}: their SHA-256 is {digest[:12]}, "
+                f"it was {before[name][:12]}"
+            )

@@ -4,6 +4,7 @@ import contextlib
 import difflib
 import shlex
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,10 +27,12 @@ from tune_runner.progress import Progress
 from tune_runner.ray_client import tuner
 from tune_runner.reconcile import STUDY, outcomes, reconcile
 from tune_runner.records import Records
+from tune_runner.refresh import Refresher
 from tune_runner.searcher import StudySearcher, counts, create_or_load
 from tune_runner.space import walk
 from tune_runner.spec import SweepSpec, load
 from tune_runner.study import report
+from tune_runner.study.summary import Summary, best_trial
 from tune_runner.tracking import Tracker
 from tune_runner.trainable import CoftTrainable, Inputs
 
@@ -173,20 +176,27 @@ def resume(directory: Path, path: Path | None, overrides: list[str], where: Wher
     spec = load(path or directory / SPEC, overrides, cluster.hardware())
     with where.connect() as found:
         prepared = plan.prepare(spec)
-        _refuse_other_images(directory, prepared)
         share = cluster.share(spec.resources, found, spec.budget.trials)
         return drive(prepared, directory, share, console)
 
 
-def _refuse_other_images(directory: Path, prepared: Prepared) -> None:
-    if not (directory / "context.json").is_file():
-        return
-    before = SweepContext.load(directory, "sqlite:///unused.db").image_set.digest
-    if before != prepared.image_set.digest:
-        raise InputError(
-            f"--resume: the images are not those of {directory}: their digest is "
-            f"{prepared.image_set.digest[:12]}, it was {before[:12]}"
-        )
+def _same_inputs(study: optuna.Study, prepared: Prepared, directory: Path) -> None:
+    """Note in the study what it is made with, also for whoever repeats a part of it; or, when it goes on, raise
+    InputError if that is something else by now."""
+    facts = {"images": {"all": prepared.image_set.digest}, "weights": prepared.weight_digests}
+    before = study.user_attrs
+    for what, digests in facts.items():
+        if what not in before:
+            study.set_user_attr(what, digests)
+            continue
+        for name, digest in digests.items():
+            if (was := before[what].get(name, digest)) != digest:
+                raise InputError(
+                    f"--resume: the {what} ({name}) are not those of {directory}: their digest is {digest[:12]}, "
+                    f"it was {was[:12]}"
+                )
+    if "banner" not in before:
+        study.set_user_attr("banner", prepared.banner)
 
 
 def drive(
@@ -207,6 +217,7 @@ def _drive(
 ) -> int:
     spec = prepared.spec
     study = open_study(directory, spec)
+    _same_inputs(study, prepared, directory)
     before = reconcile(study, Records(directory), episodes=spec.episodes)
     searcher = StudySearcher(study, spec)
     ended = [trial for trial in study.get_trials(deepcopy=False) if counts(trial)]
@@ -220,6 +231,8 @@ def _drive(
     if prepared.banner:
         console.print(prepared.banner, style="bold red", markup=False)
     progress.note(f"{spec.name}: {searcher.remaining} trials to run, {share.concurrent} at once, in {directory}")
+    if cut := plan.left_out(spec):
+        progress.note(cut)
     if before.told:
         progress.note(f"{len(before.told)} trial(s) had finished when the last driver ended, and count")
     if before.queued:
@@ -230,11 +243,17 @@ def _drive(
         for outcome in outcomes(study, spec):
             tracker.ended(outcome)  # those it knows, it passes over
     halt = Halt(spec.budget.wall_time)
-    callback = SweepCallback(prepared, searcher, Records(directory), tracker, progress, halt)
+
+    def make_report() -> tuple[Summary, list[Path]]:
+        hints = commands(spec, directory, best_trial(study), tracker.page if tracker else "")
+        return report.make(prepared, study, directory, hints)
+
+    refresher = Refresher(make_report, progress.note)
+    callback = SweepCallback(prepared, searcher, Records(directory), tracker, progress, halt, refresher.ended)
     left = 0
     if searcher.remaining > 0:
         try:
-            with on_interrupt(halt.stop), progress:
+            with on_interrupt(halt.stop), progress, refresher:
                 _fit(prepared, share, searcher, callback, halt, trainable)
         finally:
             if searcher.error is not None:
@@ -243,7 +262,7 @@ def _drive(
         if searcher.exhausted:
             progress.note("the space has no configuration left that was not tried")
             progress.total = progress.done
-    return _finish(prepared, directory, study, tracker, progress, halt, left)
+    return _finish(spec, directory, make_report, tracker, progress, halt, left)
 
 
 def _fit(
@@ -286,24 +305,18 @@ def _fit(
 
 
 def _finish(
-    prepared: Prepared,
+    spec: SweepSpec,
     directory: Path,
-    study: optuna.Study,
+    make_report: Callable[[], tuple[Summary, list[Path]]],
     tracker: Tracker | None,
     progress: Progress,
     halt: Halt,
     left: int,
 ) -> int:
     """Report, close the tracker, and say how to go on. The exit code: 0 for a whole sweep, 130 for a part of one."""
-    spec = prepared.spec
     whole = not left and progress.done >= progress.total
     if halt.error is None:
-        records = Records(directory)
-        best = study.best_trial.number if any(map(_complete, study.get_trials(deepcopy=False))) else None
-        summary = report.summarise(
-            prepared, study, records, commands(spec, directory, best, tracker.page if tracker else "")
-        )
-        files = report.write(summary, directory)
+        summary, files = make_report()
         report.show(summary, directory, progress.console)
         if tracker is not None:
             tracker.finish(_headline(summary), [*files, directory / SPEC], "FINISHED" if whole else "KILLED")
@@ -321,11 +334,7 @@ def _finish(
     return EXIT_CODE if halt.reason.startswith("interrupted") else 0
 
 
-def _complete(trial: optuna.trial.FrozenTrial) -> bool:
-    return trial.state == optuna.trial.TrialState.COMPLETE
-
-
-def _headline(summary: report.Summary) -> dict[str, float | int | str]:
+def _headline(summary: Summary) -> dict[str, float | int | str]:
     """What the sweep's own run in MLflow shows."""
     facts: dict[str, float | int | str] = {f"trials_{what}": count for what, count in summary.trials.items()}
     if summary.best is not None:

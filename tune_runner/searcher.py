@@ -18,7 +18,8 @@ from optuna.trial import FrozenTrial, TrialState
 from ray.tune.search import Searcher
 
 from coftad.seeding import derive
-from tune_runner.space import Space, enumerate_training, suggest, training_config
+from tune_runner.designs import DESIGNS, key, points
+from tune_runner.space import Space, suggest, training_config
 from tune_runner.spec import SweepSpec
 from tune_runner.trainable import TRIAL_CONFIG
 from tune_runner.transactions import JoinableStorage, together
@@ -41,11 +42,11 @@ def sampler(name: str, *, seed: int, number: int) -> BaseSampler:
             return TPESampler(seed=own)
         case "gp":
             return GPSampler(seed=own)
-        case "qmc":
+        case "sobol" | "qmc":
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)  # a stable sequence since Optuna 3.0
                 return QMCSampler(seed=derive(seed, "sampler") % 2**32, scramble=True, warn_independent_sampling=False)
-        case "random" | "grid":  # a grid is enqueued whole; the sampler is never asked
+        case "random" | "grid" | "one_at_a_time":  # a design is enqueued whole; the sampler is never asked
             return RandomSampler(seed=own)
     raise ValueError(f"unknown sampler {name!r}")
 
@@ -91,11 +92,15 @@ class StudySearcher(Searcher):
         self.exhausted = False
         trials = study.get_trials(deepcopy=False)
         self.done = counted(trials)
-        self._seen = {_key(trial.params): trial.number for trial in trials if counts(trial)}
-        if spec.search.sampler == "grid" and not trials:
-            with together(study):  # a part of a grid would pass for the whole one
-                for point in enumerate_training(self.space)[: spec.budget.trials]:
-                    study.enqueue_trial(point)
+        self._seen = {key(trial.params): trial.number for trial in trials if counts(trial)}
+        self._designed = spec.search.sampler in DESIGNS
+        if self._designed:
+            found = points(self.space, spec.search.sampler, spec.search.reference)[: spec.budget.trials]
+            known = {key({**trial.system_attrs.get("fixed_params", {}), **trial.params}) for trial in trials}
+            with together(study):  # a part of a design would pass for the whole one
+                for point in found:
+                    if key(point) not in known:  # the budget may be larger than it was
+                        study.enqueue_trial(point)
             trials = study.get_trials(deepcopy=False)
         # no other driver adds any
         self._suggested = sum("retry_of" not in trial.user_attrs for trial in trials)
@@ -131,7 +136,7 @@ class StudySearcher(Searcher):
         if not self.more:
             return Searcher.FINISHED
         for _ in range(MOST_DUPLICATES):
-            if self.spec.search.sampler == "grid" and not self._waiting:
+            if self._designed and not self._waiting:
                 break
             with together(self.study):
                 asked, config = self._ask(trial_id)
@@ -140,7 +145,7 @@ class StudySearcher(Searcher):
             else:
                 self._suggested += 1
             if config is not None:
-                self._seen[_key(asked.params)] = asked.number
+                self._seen[key(asked.params)] = asked.number
                 self.running[trial_id] = asked
                 return config
         self.exhausted = True
@@ -154,7 +159,7 @@ class StudySearcher(Searcher):
         trial = self.study.ask() if self._waiting else self._new_trial()
         suggestion = suggest(self.space, trial)
         asked = Asked(trial, trial.number, trial.params)
-        if (earlier := self._seen.get(_key(asked.params))) is not None:
+        if (earlier := self._seen.get(key(asked.params))) is not None:
             self._fail(trial, DUPLICATE, f"the same configuration as trial {earlier}")
             return asked, None
         trial.set_user_attr("ray_trial", trial_id)
@@ -190,7 +195,7 @@ class StudySearcher(Searcher):
                 self.study.enqueue_trial(asked.params, user_attrs={"retry_of": asked.number})
         if why == INTERRUPTED:
             self._waiting += 1
-            self._seen.pop(_key(asked.params), None)
+            self._seen.pop(key(asked.params), None)
         else:
             self.done += 1
 
@@ -198,7 +203,3 @@ class StudySearcher(Searcher):
         trial.set_user_attr("reason", why)
         trial.set_user_attr("detail", detail[:2000])
         self.study.tell(trial, state=TrialState.FAIL)
-
-
-def _key(params: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
-    return tuple(sorted((name, repr(value)) for name, value in params.items()))

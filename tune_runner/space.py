@@ -33,8 +33,19 @@ KINDS: Mapping[str, Kind] = {
 ONLY_FOR = {"epsilon": "gaussian", "neighbours": "knn"}  # scoring fields that one scorer reads and the others don't
 
 
+class Plain:
+    """A parameter that Optuna samples as the user wrote it."""
+
+    def encode(self, value: Any) -> Any:
+        """What Optuna's storage holds for a value of the field."""
+        return value
+
+    def decode(self, stored: Any) -> Any:
+        return stored
+
+
 @dataclass(frozen=True)
-class Choice:
+class Choice(Plain):
     """One of `values`; `branches` holds the parameters that exist only under one of them."""
 
     values: tuple[Scalar, ...]
@@ -42,6 +53,12 @@ class Choice:
 
     def sample(self, trial: optuna.trial.BaseTrial, name: str) -> Scalar:
         return trial.suggest_categorical(name, self.values)
+
+    def contains(self, value: Scalar) -> bool:
+        return any(_same(value, each) for each in self.values)
+
+    def encode(self, value: Any) -> Any:
+        return next((each for each in self.values if _same(value, each)), value)
 
     def grid(self) -> tuple[Scalar, ...]:
         return self.values
@@ -55,7 +72,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Uniform:
+class Uniform(Plain):
     """A number in [low, high]."""
 
     low: float
@@ -63,6 +80,12 @@ class Uniform:
 
     def sample(self, trial: optuna.trial.BaseTrial, name: str) -> float:
         return trial.suggest_float(name, self.low, self.high)
+
+    def encode(self, value: Any) -> float:
+        return float(value)
+
+    def contains(self, value: Scalar) -> bool:
+        return _is_number(value) and self.low <= value <= self.high  # type: ignore[operator]
 
     def grid(self) -> tuple[float, ...]:
         return _spread(self.low, self.high)
@@ -75,7 +98,7 @@ class Uniform:
 
 
 @dataclass(frozen=True)
-class LogUniform:
+class LogUniform(Plain):
     """A number in [low, high], low > 0, whose logarithm is uniform."""
 
     low: float
@@ -83,6 +106,12 @@ class LogUniform:
 
     def sample(self, trial: optuna.trial.BaseTrial, name: str) -> float:
         return trial.suggest_float(name, self.low, self.high, log=True)
+
+    def encode(self, value: Any) -> float:
+        return float(value)
+
+    def contains(self, value: Scalar) -> bool:
+        return _is_number(value) and self.low <= value <= self.high  # type: ignore[operator]
 
     def grid(self) -> tuple[float, ...]:
         return _log_spread(self.low, self.high)
@@ -102,10 +131,19 @@ class LogComplement:
     high: float
 
     def sample(self, trial: optuna.trial.BaseTrial, name: str) -> float:
-        return self._within(1 - trial.suggest_float(name, 1 - self.high, 1 - self.low, log=True))
+        return self.decode(trial.suggest_float(name, 1 - self.high, 1 - self.low, log=True))
+
+    def encode(self, value: Any) -> float:
+        return min(max(1 - value, 1 - self.high), 1 - self.low)
+
+    def decode(self, stored: Any) -> float:  # 1 - (1 - x) can miss x by the last bit
+        return min(max(1 - stored, self.low), self.high)
+
+    def contains(self, value: Scalar) -> bool:
+        return _is_number(value) and self.low <= value <= self.high  # type: ignore[operator]
 
     def grid(self) -> tuple[float, ...]:
-        return tuple(self._within(1 - gap) for gap in reversed(_log_spread(1 - self.high, 1 - self.low)))
+        return tuple(self.decode(gap) for gap in reversed(_log_spread(1 - self.high, 1 - self.low)))
 
     def text(self) -> str:
         return f"{self.low:g} to {self.high:g}, its distance to 1 log-uniform"
@@ -113,12 +151,9 @@ class LogComplement:
     def plain(self) -> dict[str, Any]:
         return {"log_complement": [self.low, self.high]}
 
-    def _within(self, value: float) -> float:  # 1 - (1 - x) can miss x by the last bit
-        return min(max(value, self.low), self.high)
-
 
 @dataclass(frozen=True)
-class Int:
+class Int(Plain):
     """A whole number from low to high, both included, `step` apart."""
 
     low: int
@@ -127,6 +162,9 @@ class Int:
 
     def sample(self, trial: optuna.trial.BaseTrial, name: str) -> int:
         return trial.suggest_int(name, self.low, self.high, step=self.step)
+
+    def contains(self, value: Scalar) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and value in self.values
 
     @property
     def values(self) -> range:
@@ -153,6 +191,15 @@ class Space:
     """Parameters by the name of their field, in the order of the file, which is the order Optuna is asked in."""
 
     parameters: Parameters = field(default_factory=dict)
+
+
+def _same(one: Scalar, other: Scalar) -> bool:
+    """1 is 1.0, but not true."""
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
+
+
+def _is_number(value: Scalar) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _spread(low: float, high: float) -> tuple[float, ...]:

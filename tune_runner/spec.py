@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from coftad.datasets import DATASETS
 from coftad.datasets.protocol import Protocol
 from coftad.types import Backbone, InputError
+from tune_runner import designs
 from tune_runner.space import Choice, Space, walk
 from tune_runner.space_syntax import FIELDS, SpaceReader, check_space
 from tune_runner.spec_fields import accepts, build, check_section, fields_of, refusal, unknown_key
@@ -190,6 +191,10 @@ class _Sections:
         cls, dataset = self._dataset()
         search = self._plain_section("search", Search)
         space, trainer = self._space_and_trainer(cls, getattr(search, "sampler", "tpe"))
+        if search is not None and search.reference:
+            given = self._node("search").mapping["reference"].mapping
+            wrong = designs.problems(space, search.reference)
+            self.problems += [given[name].problem(message) for name, message in wrong.items()]
         if getattr(search, "scheduler", "none") == "asha" and top["episodes"] == 1:
             message = "asha is not allowed with episodes: 1; it stops between episodes, so 2 or more are"
             self.problems.append(self._node("search").problem(message))

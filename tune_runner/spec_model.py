@@ -96,10 +96,15 @@ class Hardware:
 
 @validated(frozen=True, config=_STRICT)
 class Search:
-    """scheduler: `asha` stops weak configurations between episodes."""
+    """sampler: one that draws (tpe, gp, random; sobol, which is Optuna's qmc, covers the space evenly), or a design
+    that is run whole (grid, one_at_a_time). scheduler: `asha` stops weak configurations between episodes.
 
-    sampler: Literal["tpe", "random", "qmc", "gp", "grid"] = "tpe"
+    reference: where one_at_a_time starts, field -> value; the paper's for all that is not named.
+    """
+
+    sampler: Literal["tpe", "random", "qmc", "sobol", "gp", "grid", "one_at_a_time"] = "tpe"
     scheduler: Literal["none", "asha"] = "none"
+    reference: dict[str, bool | int | float | str] = Field(default_factory=dict)
 
 
 @validated(frozen=True, config=_STRICT)

@@ -1,6 +1,7 @@
 """A sweep's directory as drivers leave it, without training: real study, records and MLflow, made-up scores."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import yaml
 from PIL import Image
 
 from coftad.metrics import evaluate
+from coftad.types import FineTuning
 from tests.tune_runner.tiny import TINY
 from tune_runner import cluster, plan, run
 from tune_runner.context import Outcome
@@ -24,10 +26,10 @@ from tune_runner.trainable import TRIAL_CONFIG
 SHARE = cluster.Share(cpu=1, gpu=0, concurrent=1)
 
 
-def images(folder: Path) -> None:
-    """24 normal and 12 abnormal pictures of noise."""
+def images(folder: Path, normal: int = 24, abnormal: int = 12) -> None:
+    """Pictures of noise."""
     generator = np.random.default_rng(0)
-    for kind, count in (("normal", 24), ("abnormal", 12)):
+    for kind, count in (("normal", normal), ("abnormal", abnormal)):
         (folder / kind).mkdir(parents=True)
         for index in range(count):
             pixels = generator.integers(0, 256, (32, 32), dtype=np.uint8)
@@ -41,6 +43,7 @@ class Planted:
     prepared: Prepared
     directory: Path
     searcher: StudySearcher
+    strength: Callable[[FineTuning], float] | None = None  # of the anomalies against the noise; None: drawn
 
     @property
     def records(self) -> Records:
@@ -67,6 +70,9 @@ class Planted:
         generator = np.random.default_rng((number, episode))
         keys = [(steps, scoring) for steps in config.points for scoring in config.scorings]
         scores = generator.normal(0, 1, (len(keys), len(labels))) + labels * generator.random((len(keys), 1))
+        if self.strength is not None:  # the same images are hard for all
+            hard = np.random.default_rng(episode).normal(0, 1, len(labels))
+            scores = hard + labels * self.strength(config.training) + 0.1 * scores
         searched = np.isin(drawn.scored_rows, drawn.search_rows)
         self.records.append(
             EpisodeRecord(

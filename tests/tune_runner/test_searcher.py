@@ -54,7 +54,7 @@ def test_a_resumed_search_asks_what_an_undisturbed_one_would(tmp_path, storage):
     assert first + rest == whole
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "random", "qmc", "gp"])
+@pytest.mark.parametrize("sampler", ["tpe", "random", "qmc", "sobol", "gp"])
 def test_every_sampler_suggests_within_the_space(sampler, tmp_path, storage):
     searcher = StudySearcher(create_or_load(storage, sampler), spec(tmp_path, search={"sampler": sampler}))
     configs = drive(searcher, 4)
@@ -75,6 +75,15 @@ def test_a_grid_is_walked_once_and_ends(tmp_path, storage):
     assert sorted((each["lambda_pp"], each["negative_augmentation"]) for each in training) == [
         (lambda_pp, negative) for lambda_pp in (0.0, 0.4, 0.8) for negative in ("none", "void")
     ]
+
+
+def test_a_larger_budget_goes_on_where_a_design_was_cut_short(tmp_path, storage):
+    space = {"lambda_pp": {"choice": [0.0, 0.4, 0.8]}, "negative_augmentation": {"choice": ["none", "void"]}}
+    grid = {"space": space, "search": {"sampler": "grid"}}
+    first = StudySearcher(create_or_load(storage, "g"), spec(tmp_path, **grid, budget={"trials": 4}))
+    assert len(drive(first, 10)) == 4
+    again = StudySearcher(create_or_load(storage, "g"), spec(tmp_path, **grid, budget={"trials": 9}))
+    assert len(drive(again, 10)) == 2
 
 
 def test_repeated_suggestions_are_not_run_again_and_the_search_ends(tmp_path, storage):
@@ -114,7 +123,7 @@ def test_what_was_interrupted_runs_again_with_the_same_parameters(tmp_path, stor
     assert [config["number"] for config in configs] == [2, 3]
 
 
-@pytest.mark.parametrize("sampler", ["random", "qmc"])
+@pytest.mark.parametrize("sampler", ["random", "sobol"])
 def test_interruptions_do_not_change_what_is_suggested(sampler, tmp_path, storage):
     asked_for = spec(tmp_path, search={"sampler": sampler}, budget={"trials": 6})
     undisturbed = drive(StudySearcher(create_or_load(storage, "undisturbed"), asked_for), 6)

@@ -75,6 +75,11 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         ["s.yaml:15: space.negative_augmentation: backbone would"],
     ),
     ("sampler: random", "sampler: tpee", ["s.yaml:20: search.sampler: tpee is not allowed; one of tpe, random, qmc"]),
+    (
+        "sampler: random",
+        "sampler: random, reference: {beta: 2}",
+        ["s.yaml:20: search.reference.beta: 2 is not allowed"],
+    ),
     ("sampler: random", "sampler: grid", [f"s.yaml:{n}: space." for n in (9, 10, 18)]),
     ("episodes: 3", "episodes: 1", ["s.yaml:20: search: asha is not allowed with episodes: 1"]),
     ("gpu: 0.25", "gpu: 1.5", ["s.yaml:22: resources.gpu: 1.5 is not allowed; a share up to 1"]),

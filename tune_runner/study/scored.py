@@ -1,0 +1,33 @@
+"""What a study's answers are worked out from: complete trials, and the labels and scores of one of their rows."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from tune_runner.plan import Prepared
+from tune_runner.records import EpisodeRecord, Records
+
+
+def completed(study: optuna.Study) -> list[FrozenTrial]:
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+
+
+def rows(record: EpisodeRecord) -> list[dict[str, Any]]:
+    """Each row's place on the trajectory and scoring values, as the study keeps them."""
+    return [{"steps": row.steps, **vars(row.scoring)} for row in record.rows]
+
+
+def labels_and_scores(
+    prepared: Prepared, records: Records, episodes: Sequence[EpisodeRecord], row: int, split: str
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Of one row on the images of `split` (`search_rows` or `test_rows`), per episode."""
+    labels, scores = [], []
+    for record in episodes:
+        arrays = records.scores(record)
+        chosen = np.isin(arrays.image_rows, getattr(prepared.episodes[record.episode], split))
+        labels.append(prepared.image_set.labels[arrays.image_rows[chosen]])
+        scores.append(arrays.scores[row, chosen])
+    return labels, scores

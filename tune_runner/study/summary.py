@@ -1,0 +1,133 @@
+"""What a sweep found: the best configuration on held-out `test`, and which settings mattered.
+
+The only place where `test` is opened, once, for the one configuration that `search` chose.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from coftad.metrics import auroc_over_episodes, evaluate, interval
+from tune_runner.plan import Prepared
+from tune_runner.records import Records
+from tune_runner.searcher import counts, reason
+from tune_runner.study.curves import Curve, along, within
+from tune_runner.study.effects import Effect, TooFew, effects
+from tune_runner.study.importance import ENOUGH_TRIALS, FEWEST_TRIALS, Share, shares
+from tune_runner.study.scored import completed, labels_and_scores, rows
+
+
+@dataclass(frozen=True)
+class Best:
+    """The configuration with the highest mean search AUROC. Intervals: 95 %, bootstrap over episodes and images."""
+
+    trial: int
+    parameters: dict[str, Any]
+    row: dict[str, Any]
+    search_auroc: float
+    search_interval: tuple[float, float]
+    test_auroc: float
+    test_interval: tuple[float, float]
+    test_per_episode: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Summary:
+    name: str
+    banner: str
+    protocol: str
+    trials: dict[str, int]  # by how they ended
+    failures: dict[str, int]  # by reason
+    best: Best | None
+    effects: list[Effect]
+    too_few: list[TooFew]
+    shares: list[Share]
+    curves: list[Curve]
+    caution: str
+    commands: dict[str, str]
+
+
+def summarise(prepared: Prepared, study: optuna.Study, records: Records, commands: dict[str, str]) -> Summary:
+    trials = [trial for trial in study.get_trials(deepcopy=False) if counts(trial)]
+    done = completed(study)
+    compared, few = effects(done, seed=prepared.spec.seed) if done else ([], [])
+    failures: dict[str, int] = {}
+    for trial in trials:
+        if trial.state == TrialState.FAIL:
+            failures[str(reason(trial))] = failures.get(str(reason(trial)), 0) + 1
+    return Summary(
+        name=prepared.spec.name,
+        banner=study.user_attrs.get("banner", prepared.banner),
+        protocol=_protocol(prepared),
+        trials={
+            "complete": len(done),
+            "pruned": sum(trial.state == TrialState.PRUNED for trial in trials),
+            "failed": sum(failures.values()),
+        },
+        failures=failures,
+        best=_best(prepared, done, records) if done else None,
+        effects=compared,
+        too_few=few,
+        shares=shares(done, seed=prepared.spec.seed),
+        curves=[*along(prepared, done, records), *within(done, seed=prepared.spec.seed)],
+        caution=_caution(len(done)),
+        commands=commands,
+    )
+
+
+def best_trial(study: optuna.Study) -> int | None:
+    """The number of the trial with the highest search AUROC; None before there is one."""
+    return max(completed(study), key=_rank).number if completed(study) else None
+
+
+def _rank(trial: FrozenTrial) -> tuple[float, int]:
+    """By search AUROC; of equals the first."""
+    assert trial.value is not None  # complete trials have one
+    return trial.value, -trial.number
+
+
+def _protocol(prepared: Prepared) -> str:
+    episode, labels = prepared.episodes[0], prepared.image_set.labels
+    shots = f"{len(episode.train_rows)}-shot, {len(prepared.episodes)} episode(s)"
+    normal, anomalous = (int(np.count_nonzero(labels[episode.test_rows] == label)) for label in (0, 1))
+    if episode.shared:
+        return (
+            f"{shots}; search and test are one pool of {normal} normal and {anomalous} anomalous images, as in the "
+            "paper: the best configuration's AUROC is optimistic, because it was chosen on these images"
+        )
+    return f"{shots}; test: {normal} normal and {anomalous} anomalous images that no search has seen"
+
+
+def _caution(count: int) -> str:
+    few = f"{count} trials are few: importance shares settle at about {ENOUGH_TRIALS}"
+    few = f"{few}, and are left out below {FEWEST_TRIALS}. " if count < ENOUGH_TRIALS else ""
+    return (
+        f"{few}Levels are compared that the same data chose, and an adaptive sampler does not draw evenly: "
+        "read the size of a difference with care, and one that is not shown as nothing."
+    )
+
+
+def _best(prepared: Prepared, trials: Sequence[FrozenTrial], records: Records) -> Best:
+    trial = max(trials, key=_rank)
+    chosen = trial.user_attrs["best_row"]
+    episodes = records.of(trial.number)
+    row = rows(episodes[0]).index(chosen)
+    search = labels_and_scores(prepared, records, episodes, row, "search_rows")
+    test = labels_and_scores(prepared, records, episodes, row, "test_rows")
+    per_episode = tuple(evaluate(labels, scores).auroc for labels, scores in zip(*test, strict=True))
+    seed = prepared.spec.seed
+    assert trial.value is not None  # complete trials have one
+    return Best(
+        trial=trial.number,
+        parameters=dict(trial.params),
+        row=chosen,
+        search_auroc=trial.value,
+        search_interval=interval(auroc_over_episodes(*search, seed=seed)),
+        test_auroc=float(np.mean(per_episode)),
+        test_interval=interval(auroc_over_episodes(*test, seed=seed)),
+        test_per_episode=per_episode,
+    )
