@@ -55,7 +55,8 @@ _PAGE = """<!doctype html>
 <title>{{ s.name }}</title>
 <style>
  body { font: 16px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; color: #1d2530 }
- table { border-collapse: collapse; margin: 1rem 0 } th, td { text-align: left; padding: .3rem .8rem .3rem 0 }
+ table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto }
+ th, td { text-align: left; padding: .3rem .8rem .3rem 0 }
  tr { border-bottom: 1px solid #dde3ea } code { background: #f1f4f8; padding: .1rem .3rem }
  .banner { background: #b3261e; color: white; padding: .8rem 1rem; font-weight: 600 }
  .big { font-size: 2rem; font-weight: 600 } .quiet { color: #5b6775 } img { max-width: 100%; margin: .5rem 0 }

@@ -6,7 +6,7 @@ from tune_runner.study.curves import Curve
 
 
 def percent(value: float) -> str:
-    return f"{100 * value:.1f}"
+    return f"{100 * value:z.1f}"
 
 
 def spread(value: float, between: tuple[float, float]) -> str:
