@@ -44,6 +44,19 @@ class Plain:
         return stored
 
 
+class Interval(Plain):
+    """Numbers from `low` to `high`, both included."""
+
+    low: float
+    high: float
+
+    def encode(self, value: Any) -> float:
+        return float(value)
+
+    def contains(self, value: Scalar) -> bool:
+        return _is_number(value) and self.low <= value <= self.high  # type: ignore[operator]
+
+
 @dataclass(frozen=True)
 class Choice(Plain):
     """One of `values`; `branches` holds the parameters that exist only under one of them."""
@@ -72,7 +85,7 @@ class Choice(Plain):
 
 
 @dataclass(frozen=True)
-class Uniform(Plain):
+class Uniform(Interval):
     """A number in [low, high]."""
 
     low: float
@@ -80,12 +93,6 @@ class Uniform(Plain):
 
     def sample(self, trial: optuna.trial.BaseTrial, name: str) -> float:
         return trial.suggest_float(name, self.low, self.high)
-
-    def encode(self, value: Any) -> float:
-        return float(value)
-
-    def contains(self, value: Scalar) -> bool:
-        return _is_number(value) and self.low <= value <= self.high  # type: ignore[operator]
 
     def grid(self) -> tuple[float, ...]:
         return _spread(self.low, self.high)
@@ -98,7 +105,7 @@ class Uniform(Plain):
 
 
 @dataclass(frozen=True)
-class LogUniform(Plain):
+class LogUniform(Interval):
     """A number in [low, high], low > 0, whose logarithm is uniform."""
 
     low: float
@@ -106,12 +113,6 @@ class LogUniform(Plain):
 
     def sample(self, trial: optuna.trial.BaseTrial, name: str) -> float:
         return trial.suggest_float(name, self.low, self.high, log=True)
-
-    def encode(self, value: Any) -> float:
-        return float(value)
-
-    def contains(self, value: Scalar) -> bool:
-        return _is_number(value) and self.low <= value <= self.high  # type: ignore[operator]
 
     def grid(self) -> tuple[float, ...]:
         return _log_spread(self.low, self.high)
@@ -124,7 +125,7 @@ class LogUniform(Plain):
 
 
 @dataclass(frozen=True)
-class LogComplement:
+class LogComplement(Interval):
     """A number in [low, high] within (0, 1) whose distance to 1 is log-uniform: for decay rates such as beta."""
 
     low: float
@@ -138,9 +139,6 @@ class LogComplement:
 
     def decode(self, stored: Any) -> float:  # 1 - (1 - x) can miss x by the last bit
         return min(max(1 - stored, self.low), self.high)
-
-    def contains(self, value: Scalar) -> bool:
-        return _is_number(value) and self.low <= value <= self.high  # type: ignore[operator]
 
     def grid(self) -> tuple[float, ...]:
         return tuple(self.decode(gap) for gap in reversed(_log_spread(1 - self.high, 1 - self.low)))
