@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from coftad.types import FineTuning
-from tune_runner.space import KINDS, Choice, Parameter, Parameters, Space, enumerate_training, optuna_name, walk
+from tune_runner.parameters import Choice, Parameter, Parameters
+from tune_runner.space import KINDS, Space, enumerate_training, optuna_name, walk
 from tune_runner.spec_fields import refusal
 from tune_runner.yaml_lines import Scalar
 

@@ -24,7 +24,8 @@ from coftad.trial import TrialConfig
 from coftad.types import Backbone, Episode, ImageSet
 from coftad.weights import Weights, resolve
 from tune_runner import designs
-from tune_runner.space import Choice, Space, describe, size, walk
+from tune_runner.parameters import Choice
+from tune_runner.space import Space, describe, size, walk
 from tune_runner.spec import SweepSpec
 
 # Configurations drawn from the space to estimate the mean cost of one; their mix matters more than their number.

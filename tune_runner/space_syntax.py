@@ -10,23 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from coftad.types import FineTuning, Scoring, Steps
-from tune_runner.space import (
-    KINDS,
-    MAX_ENUMERATED,
-    MAX_ROWS,
-    Choice,
-    Int,
-    Kind,
-    LogComplement,
-    LogUniform,
-    Parameter,
-    Parameters,
-    Space,
-    Uniform,
-    most_rows,
-    size,
-    walk,
-)
+from tune_runner.parameters import Choice, Int, LogComplement, LogUniform, Parameter, Parameters, Uniform
+from tune_runner.space import KINDS, MAX_ENUMERATED, MAX_ROWS, Kind, Space, most_rows, size, walk
 from tune_runner.spec_fields import Accepts, accepts, did_you_mean, fields_of, refusal, unknown_key
 from tune_runner.yaml_lines import Node, Problem, Scalar, shown
 

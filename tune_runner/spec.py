@@ -10,7 +10,8 @@ from coftad.datasets import DATASETS
 from coftad.datasets.protocol import Protocol
 from coftad.types import Backbone, InputError
 from tune_runner import designs
-from tune_runner.space import Choice, Space, walk
+from tune_runner.parameters import Choice
+from tune_runner.space import Space, walk
 from tune_runner.space_syntax import FIELDS, SpaceReader, check_space
 from tune_runner.spec_fields import accepts, build, check_section, fields_of, refusal, unknown_key
 from tune_runner.spec_model import (

@@ -21,7 +21,8 @@ from pydantic.dataclasses import dataclass as validated
 from coftad.datasets.protocol import Protocol
 from coftad.trial import TrialConfig
 from coftad.types import _STRICT, Backbone, ImageSet
-from tune_runner.space import Space, plain, suggest, training_config
+from tune_runner.parameters import plain
+from tune_runner.space import Space, suggest, training_config
 from tune_runner.spec_fields import refusal
 from tune_runner.yaml_lines import Dumper, Scalar, redact_url
 

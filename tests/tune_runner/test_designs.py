@@ -3,7 +3,8 @@
 import pytest
 
 from tune_runner.designs import axes, complete, one_at_a_time, problems
-from tune_runner.space import Choice, Int, LogComplement, Space, Uniform
+from tune_runner.parameters import Choice, Int, LogComplement, Uniform
+from tune_runner.space import Space
 
 VIEWS = Choice(("none", "void"), {"void": {"lambda_np": Uniform(0.2, 1.0)}})
 SPACE = Space({"lambda_pp": Uniform(0.0, 1.6), "negative_augmentation": VIEWS, "n_a": Choice((1, 5))})

@@ -7,15 +7,10 @@ import optuna
 import pytest
 
 from coftad.types import FineTuning, Scoring
+from tune_runner.parameters import GRID_POINTS, Choice, Int, LogComplement, LogUniform, Uniform
 from tune_runner.space import (
-    GRID_POINTS,
     KINDS,
-    Choice,
-    Int,
-    LogComplement,
-    LogUniform,
     Space,
-    Uniform,
     describe,
     enumerate_training,
     most_rows,

@@ -11,7 +11,7 @@ from coftad.datasets.semicon import SemiCon
 from coftad.detectors.coftad import CoftAD
 from coftad.types import FineTuning, Scoring
 from tests.tune_runner.sweep_files import FULL, SMALL, Files
-from tune_runner.space import Choice, Int, LogComplement, LogUniform, Uniform
+from tune_runner.parameters import Choice, Int, LogComplement, LogUniform, Uniform
 from tune_runner.spec_model import Budget, Resources, Search, seconds
 from tune_runner.yaml_lines import SpecErrors, redact_url
 

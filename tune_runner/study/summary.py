@@ -81,7 +81,8 @@ def summarise(prepared: Prepared, study: optuna.Study, records: Records, command
 
 def best_trial(study: optuna.Study) -> int | None:
     """The number of the trial with the highest search AUROC; None before there is one."""
-    return max(completed(study), key=_rank).number if completed(study) else None
+    done = completed(study)
+    return max(done, key=_rank).number if done else None
 
 
 def _rank(trial: FrozenTrial) -> tuple[float, int]:
