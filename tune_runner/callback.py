@@ -44,6 +44,11 @@ class Halt(tune.Stopper):
             self.reason, self.error = reason, error
             self._set.set()
 
+    @property
+    def left(self) -> float | None:
+        """Seconds to the deadline, at least one; None if there is none."""
+        return None if self._deadline is None else max(1.0, self._deadline - time.monotonic())
+
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         return False
 

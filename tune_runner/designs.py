@@ -1,7 +1,11 @@
 """Configurations that are known before anything runs, and are run whole: every one of them, in this order.
 
 A design answers a question that a search for the best cannot: how AUROC moves along each setting while the others stay
-where the paper has them (`one_at_a_time`), or at every combination of listed values (`grid`).
+where the paper has them (`one_at_a_time`), what each term of the loss adds (`ablation`), how exactly these
+configurations compare (`listed`), or every combination (`grid`).
+
+Every search, a design or not, has a *reference* that its findings are held against: the paper's configuration as far as
+the space has it.
 """
 
 import math
@@ -10,21 +14,35 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import optuna
+
 from coftad.types import FineTuning
 from tune_runner.parameters import Choice, Parameter, Parameters
-from tune_runner.space import KINDS, Space, enumerate_training, optuna_name, walk
+from tune_runner.space import KINDS, Space, enumerate_training, optuna_name, suggest, walk
 from tune_runner.spec_fields import refusal
-from tune_runner.yaml_lines import Scalar
+from tune_runner.spec_model import Search
+from tune_runner.yaml_lines import Scalar, shown
 
 Point = dict[str, Any]
 """Optuna's names -> values."""
 
-DESIGNS = ("grid", "one_at_a_time")
+DESIGNS = ("grid", "one_at_a_time", "ablation", "listed")
 
 
-def points(space: Space, design: str, reference: Mapping[str, Scalar]) -> list[Point]:
-    """The design's configurations, each once. reference: field -> value, as `one_at_a_time` takes it."""
-    return enumerate_training(space) if design == "grid" else one_at_a_time(space, reference)
+def points(space: Space, search: Search) -> list[Point]:
+    """What a search runs before its sampler is asked, each once: a whole design, else the reference alone."""
+    match search.sampler:
+        case "grid":
+            found = enumerate_training(space)
+        case "one_at_a_time":
+            found = one_at_a_time(space, search.reference)
+        case "ablation":
+            found = [point for _, point in ablation(space, search.reference, search.target)]
+        case "listed":
+            found = [complete(space, {**search.reference, **each}, {}) for each in search.configurations]
+        case _:
+            found = [complete(space, search.reference, {})]
+    return list({key(point): point for point in found}.values())
 
 
 def one_at_a_time(space: Space, reference: Mapping[str, Scalar]) -> list[Point]:
@@ -35,7 +53,58 @@ def one_at_a_time(space: Space, reference: Mapping[str, Scalar]) -> list[Point]:
     found = [complete(space, reference, {})]
     for axis in axes(space, reference):
         found += [point for _, point in axis.points]
-    return list({key(point): point for point in found}.values())
+    return found
+
+
+TERMS: Mapping[str, Scalar] = {"lambda_pp": 0.0, "negative_augmentation": "none"}
+"""What a term of Eq. 6 beside the contrastive one is left out by."""
+
+
+def ablation(space: Space, reference: Mapping[str, Scalar], target: Mapping[str, Scalar]) -> list[tuple[str, Point]]:
+    """(what is new, configuration): from the contrastive loss alone, term by term, to the reference, as in Table VI,
+    and on to the target, if there is one, one setting after the other.
+
+    No fine-tuning at all is the point 0 of each one's trajectory. A term that the space cannot leave out stays in.
+    """
+    whole = complete(space, reference, {})
+    fields = fields_of(space, whole)
+    left_out = {name: off for name, off in TERMS.items() if fields.get(name, off) != off and _can(space, name, off)}
+    bare = {**fields, **left_out}
+    found = [("contrastive loss", complete(space, bare, {}))] if left_out else []
+    if "lambda_pp" in left_out and _can(space, "positive_pair", "fixed_centre"):
+        instead = {**bare, "lambda_pp": fields["lambda_pp"], "positive_pair": "fixed_centre"}
+        found.append(("fixed centre in its place", complete(space, instead, {})))
+    for name in left_out:
+        bare[name] = fields[name]
+        found.append((f"+ {_told(name, fields[name])}", complete(space, bare, {})))
+    return [*(found or [("reference", whole)]), *(between(space, reference, target) if target else [])]
+
+
+def between(space: Space, one: Mapping[str, Scalar], other: Mapping[str, Scalar]) -> list[tuple[str, Point]]:
+    """(what is new, configuration) after each setting that has to change on the way from `one` to `other`, in the order
+    of the file; the last is `other`. Fields that are not named are the reference's."""
+    fields = fields_of(space, complete(space, one, {}))
+    end = fields_of(space, complete(space, {**one, **other}, {}))
+    found = []
+    for name in dict.fromkeys(field for _, field, _ in walk(space.parameters) if field in end):
+        now = fields_of(space, complete(space, fields, {}))
+        if now.get(name) != end[name]:
+            fields[name] = end[name]
+            found.append((_told(name, end[name]), complete(space, fields, {})))
+    return found
+
+
+def fields_of(space: Space, point: Point) -> dict[str, Scalar]:
+    """Field -> value of a configuration that Optuna has by its own names."""
+    return suggest(space, optuna.trial.FixedTrial(point))
+
+
+def _told(name: str, value: Scalar) -> str:
+    return f"{name} = {value:.4g}" if isinstance(value, float) else f"{name} = {shown(value)}"
+
+
+def _can(space: Space, field: str, value: Scalar) -> bool:
+    return any(name == field and parameter.contains(value) for _, name, parameter in walk(space.parameters))
 
 
 def key(point: Point) -> tuple[tuple[str, str], ...]:
@@ -70,19 +139,27 @@ def axes(space: Space, reference: Mapping[str, Scalar]) -> list[Axis]:
     return found
 
 
-def problems(space: Space, reference: Mapping[str, Scalar]) -> dict[str, str]:
-    """What is wrong with a reference, by field."""
+def problems(space: Space, given: Mapping[str, Scalar]) -> dict[str, str]:
+    """What is wrong with a reference, a target or a listed configuration, by field."""
     found = {}
     known: dict[str, list[Parameter]] = defaultdict(list)
     for _, name, parameter in walk(space.parameters):
-        if KINDS[name] == "training":
-            known[name].append(parameter)
-    for name, value in reference.items():
+        known[name].append(parameter)
+    for name, value in given.items():
         if name not in known:
-            found[name] = f"is no training parameter of the space; {', '.join(known) or 'there are none'}"
-        elif not any(parameter.contains(value) for parameter in known[name]):
-            found[name] = refusal(value, " or ".join(parameter.text() for parameter in known[name]))
+            found[name] = f"is no parameter of the space; {', '.join(known) or 'there are none'}"
+        elif not any(_takes(name, parameter, value) for parameter in known[name]):
+            found[name] = refusal(value, " or ".join(_taken(name, parameter) for parameter in known[name]))
     return found
+
+
+def _takes(name: str, parameter: Parameter, value: Scalar) -> bool:
+    return parameter.contains(value) if KINDS[name] == "training" else value in parameter.grid()
+
+
+def _taken(name: str, parameter: Parameter) -> str:
+    """A scoring range is scored at its grid only."""
+    return parameter.text() if KINDS[name] == "training" else "one of " + ", ".join(map(shown, parameter.grid()))
 
 
 def _walk(parameters: Parameters, prefix: str, made: Point) -> Iterator[tuple[Point, str, str, Parameter]]:

@@ -91,11 +91,15 @@ def data(spec: SweepSpec) -> tuple[ImageSet, tuple[Episode, ...]]:
     """All images, and the sweep's episodes of them. Raises InputError."""
     image_set = spec.dataset.load()
     protocol.check(image_set, spec.dataset.protocol)
-    episodes = (
+    return image_set, episodes(spec, image_set)
+
+
+def episodes(spec: SweepSpec, image_set: ImageSet) -> tuple[Episode, ...]:
+    """Those that every configuration of the sweep is run on, drawn from its images."""
+    return tuple(
         protocol.episode(image_set, spec.dataset.protocol, seed=spec.seed, index=index)
-        for index in range(spec.episodes)
+        for index in range(spec.first_episode, spec.first_episode + spec.episodes)
     )
-    return image_set, tuple(episodes)
 
 
 def sample_configs(spec: SweepSpec, count: int = _SAMPLES) -> list[TrialConfig]:
@@ -118,7 +122,7 @@ def design_size(spec: SweepSpec) -> int | None:
     """The configurations of a design; None for a sampler that draws."""
     if spec.search.sampler not in designs.DESIGNS:
         return None
-    return len(designs.points(spec.space, spec.search.sampler, spec.search.reference))
+    return len(designs.points(spec.space, spec.search))
 
 
 def left_out(spec: SweepSpec) -> str:

@@ -3,19 +3,16 @@
 import contextlib
 import difflib
 import shlex
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import optuna
-from ray import tune
-from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
 from rich.console import Console
 
 from coftad.types import InputError
-from tune_runner import cluster, plan
+from tune_runner import cluster, plan, validation
 from tune_runner.callback import Halt, SweepCallback
 from tune_runner.commands import commands, python
 from tune_runner.context import SweepContext, git_tags
@@ -24,7 +21,6 @@ from tune_runner.journal import RecordingError, write_whole
 from tune_runner.lock import driving
 from tune_runner.plan import Prepared
 from tune_runner.progress import Progress
-from tune_runner.ray_client import tuner
 from tune_runner.reconcile import STUDY, outcomes, reconcile
 from tune_runner.records import Records
 from tune_runner.refresh import Refresher
@@ -34,10 +30,10 @@ from tune_runner.spec import SweepSpec, load
 from tune_runner.study import report
 from tune_runner.study.summary import Summary, best_trial
 from tune_runner.tracking import Tracker
-from tune_runner.trainable import CoftTrainable, Inputs
+from tune_runner.trainable import CoftTrainable
+from tune_runner.tuning import fit
 
 SPEC = "sweep.yaml"
-_ROUND = 5000  # trials that Tune is given at a time, 40 kB of memory each; starting its workers anew costs seconds
 _CLOSING = 25.0  # seconds that a slow tracker may hold up the end of a sweep
 
 
@@ -54,8 +50,17 @@ def new_directory(spec: SweepSpec) -> Path:
                 break
     except OSError as error:
         raise RecordingError(parent, error) from error
-    write_whole(directory / SPEC, lambda file: file.write(spec.to_yaml().encode()))
+    write_spec(spec, directory)
     return directory
+
+
+def write_spec(spec: SweepSpec, directory: Path) -> None:
+    """Keep the specification with the results, in a folder that may not exist yet. Raises RecordingError."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecordingError(directory, error) from error
+    write_whole(directory / SPEC, lambda file: file.write(spec.to_yaml().encode()))
 
 
 def open_study(directory: Path, spec: SweepSpec) -> optuna.Study:
@@ -78,35 +83,6 @@ def open_study(directory: Path, spec: SweepSpec) -> optuna.Study:
             + "\nUndo the change, or start a new sweep. Only budget, resources, tracking and output may change"
         )
     return study
-
-
-def inputs(prepared: Prepared, share: cluster.Share) -> Inputs:
-    states = {
-        name: None if found.state is None else {key: value.numpy() for key, value in found.state.items()}
-        for name, found in prepared.weights.items()
-    }
-    budget = prepared.spec.budget
-    return Inputs(
-        episodes=prepared.episodes,
-        weights=states,  # type: ignore[arg-type]
-        threads=share.threads,
-        device="auto" if share.gpu else "cpu",
-        trial_time=budget.trial_time,
-        retries=budget.retries,
-    )
-
-
-def scheduler(spec: SweepSpec) -> TrialScheduler:
-    if spec.search.scheduler == "asha":
-        return AsyncHyperBandScheduler(
-            time_attr="training_iteration",
-            metric="auroc",
-            mode="max",
-            max_t=spec.episodes,
-            grace_period=1,
-            reduction_factor=2,
-        )
-    return FIFOScheduler()
 
 
 def context(prepared: Prepared, directory: Path, share: cluster.Share) -> SweepContext | None:
@@ -205,15 +181,22 @@ def drive(
     share: cluster.Share,
     console: Console,
     trainable: type[CoftTrainable] = CoftTrainable,
+    *,
+    told: bool = True,
 ) -> int:
     """Run what is left of the sweep in `directory` on the Ray that is connected. trainable: another one than ours, for
-    benchmarks and tests."""
+    benchmarks and tests. told: whether the report is printed, too."""
     with driving(directory):
-        return _drive(prepared, directory, share, console, trainable)
+        return _drive(prepared, directory, share, console, trainable, told)
 
 
 def _drive(
-    prepared: Prepared, directory: Path, share: cluster.Share, console: Console, trainable: type[CoftTrainable]
+    prepared: Prepared,
+    directory: Path,
+    share: cluster.Share,
+    console: Console,
+    trainable: type[CoftTrainable],
+    told: bool,
 ) -> int:
     spec = prepared.spec
     study = open_study(directory, spec)
@@ -254,7 +237,7 @@ def _drive(
     if searcher.remaining > 0:
         try:
             with on_interrupt(halt.stop), progress, refresher:
-                _fit(prepared, share, searcher, callback, halt, trainable)
+                fit(prepared, share, searcher, callback, halt, trainable)
         finally:
             if searcher.error is not None:
                 halt.stop("the study cannot be written", RecordingError(directory / STUDY, searcher.error))
@@ -262,46 +245,35 @@ def _drive(
         if searcher.exhausted:
             progress.note("the space has no configuration left that was not tried")
             progress.total = progress.done
-    return _finish(spec, directory, make_report, tracker, progress, halt, left)
+    if not left and progress.done >= progress.total:
+        _validate(prepared, study, directory, share, progress, halt, trainable)
+    return _finish(spec, directory, make_report, tracker, progress, halt, left, told)
 
 
-def _fit(
+def _validate(
     prepared: Prepared,
+    study: optuna.Study,
+    directory: Path,
     share: cluster.Share,
-    searcher: StudySearcher,
-    callback: SweepCallback,
+    progress: Progress,
     halt: Halt,
     trainable: type[CoftTrainable],
 ) -> None:
-    """Tune in rounds: it holds every trial in memory. Between rounds it forgets."""
-    spec = prepared.spec
-    with_inputs = tune.with_parameters(trainable, inputs=inputs(prepared, share))
-    rungs = scheduler(spec)
-    while searcher.more and not halt.stop_all():
-        with tempfile.TemporaryDirectory(prefix="tune_runner-", ignore_cleanup_errors=True) as snapshots:
-            found = tuner(
-                trainable=tune.with_resources(with_inputs, {"cpu": share.cpu, "gpu": share.gpu}),
-                tune_config=tune.TuneConfig(
-                    search_alg=searcher,
-                    scheduler=rungs,
-                    num_samples=min(searcher.remaining, _ROUND),
-                    max_concurrent_trials=share.concurrent,
-                    reuse_actors=True,
-                ),
-                run_config=tune.RunConfig(
-                    name="ray",
-                    storage_path=snapshots,
-                    callbacks=[callback],
-                    stop=halt,
-                    verbose=0,
-                    checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-                    failure_config=tune.FailureConfig(max_failures=spec.budget.retries),
-                ),
-            )
-            try:
-                found.fit()
-            except OSError as error:
-                halt.stop("Ray cannot write its snapshot", RecordingError(Path(snapshots), error))
+    """Run the best configuration and the reference on fresh episodes, if that was asked for."""
+    asked, best = prepared.spec.validation, best_trial(study)
+    if asked.episodes == 0 or best is None or halt.error is not None:
+        return
+    spec = validation.specification(prepared.spec, study.trials[best], halt.left)
+    folder = validation.folder(directory, best, asked)
+    progress.note(f"trial {best} is the best; validating it on {asked.episodes} fresh support set(s)")
+    try:
+        write_spec(spec, folder)
+        code = drive(validation.prepare(prepared, spec), folder, share, progress.console, trainable, told=False)
+    except (InputError, RecordingError) as error:
+        halt.stop("the validation failed", error)
+    else:
+        if code == EXIT_CODE:
+            halt.stop("interrupted")
 
 
 def _finish(
@@ -312,12 +284,14 @@ def _finish(
     progress: Progress,
     halt: Halt,
     left: int,
+    told: bool,
 ) -> int:
     """Report, close the tracker, and say how to go on. The exit code: 0 for a whole sweep, 130 for a part of one."""
     whole = not left and progress.done >= progress.total
     if halt.error is None:
         summary, files = make_report()
-        report.show(summary, directory, progress.console)
+        if told:
+            report.show(summary, directory, progress.console)
         if tracker is not None:
             tracker.finish(_headline(summary), [*files, directory / SPEC], "FINISHED" if whole else "KILLED")
     if tracker is not None and (unsent := tracker.close(_CLOSING)):
@@ -325,7 +299,7 @@ def _finish(
     if halt.error is not None:
         known = isinstance(halt.error, InputError | RecordingError)
         raise halt.error if known else RecordingError(directory, halt.error) from halt.error
-    if left or not whole:
+    if left or not whole or halt.reason:
         why = halt.reason or "not all trials could be run"
         progress.note(
             f"stopped before the end: {why}. What was finished is kept; to go on: "

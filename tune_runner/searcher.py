@@ -46,8 +46,8 @@ def sampler(name: str, *, seed: int, number: int) -> BaseSampler:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)  # a stable sequence since Optuna 3.0
                 return QMCSampler(seed=derive(seed, "sampler") % 2**32, scramble=True, warn_independent_sampling=False)
-        case "random" | "grid" | "one_at_a_time":  # a design is enqueued whole; the sampler is never asked
-            return RandomSampler(seed=own)
+    if name == "random" or name in DESIGNS:  # a design is enqueued whole; the sampler is never asked
+        return RandomSampler(seed=own)
     raise ValueError(f"unknown sampler {name!r}")
 
 
@@ -94,14 +94,12 @@ class StudySearcher(Searcher):
         self.done = counted(trials)
         self._seen = {key(trial.params): trial.number for trial in trials if counts(trial)}
         self._designed = spec.search.sampler in DESIGNS
-        if self._designed:
-            found = points(self.space, spec.search.sampler, spec.search.reference)[: spec.budget.trials]
-            known = {key({**trial.system_attrs.get("fixed_params", {}), **trial.params}) for trial in trials}
-            with together(study):  # a part of a design would pass for the whole one
-                for point in found:
-                    if key(point) not in known:  # the budget may be larger than it was
-                        study.enqueue_trial(point)
-            trials = study.get_trials(deepcopy=False)
+        known = {key({**trial.system_attrs.get("fixed_params", {}), **trial.params}) for trial in trials}
+        with together(study):  # a part of a design would pass for the whole one
+            for point in points(self.space, spec.search)[: spec.budget.trials]:
+                if key(point) not in known:  # the budget may be larger than it was
+                    study.enqueue_trial(point)
+        trials = study.get_trials(deepcopy=False)
         # no other driver adds any
         self._suggested = sum("retry_of" not in trial.user_attrs for trial in trials)
         self._waiting = sum(trial.state == TrialState.WAITING for trial in trials)

@@ -20,6 +20,7 @@ from tune_runner.spec_model import (
     Episodes,
     Hardware,
     ImageSize,
+    Index,
     Name,
     Output,
     Resources,
@@ -28,6 +29,7 @@ from tune_runner.spec_model import (
     SweepSpec,
     Tracking,
     Trainer,
+    Validation,
     absolute,
 )
 from tune_runner.yaml_lines import (
@@ -46,10 +48,11 @@ TOP = {
     "name": accepts(Name, required=True),
     "seed": accepts(Seed, default=0),
     "episodes": accepts(Episodes, default=2),
+    "first_episode": accepts(Index, default=0),
     "output": accepts(Output, default=Path("runs")),
 }
-SECTIONS = ("dataset", "trainer", "space", "search", "resources", "budget", "tracking")
-KEYS = ("name", "seed", *SECTIONS[:4], "episodes", *SECTIONS[4:], "output", "profile", "profiles")
+SECTIONS = ("dataset", "trainer", "space", "search", "resources", "budget", "validation", "tracking")
+KEYS = ("name", "seed", *SECTIONS[:4], "episodes", "first_episode", *SECTIONS[4:], "output", "profile", "profiles")
 DEFAULT_STEPS = 20  # those of `coftad.detectors`
 DEFAULT_IMAGE_SIZE = 64
 WEIGHT_WORDS = ("auto", "imagenet", "random")
@@ -192,10 +195,8 @@ class _Sections:
         cls, dataset = self._dataset()
         search = self._plain_section("search", Search)
         space, trainer = self._space_and_trainer(cls, getattr(search, "sampler", "tpe"))
-        if search is not None and search.reference:
-            given = self._node("search").mapping["reference"].mapping
-            wrong = designs.problems(space, search.reference)
-            self.problems += [given[name].problem(message) for name, message in wrong.items()]
+        if search is not None:
+            self._configurations(space, search)
         if getattr(search, "scheduler", "none") == "asha" and top["episodes"] == 1:
             message = "asha is not allowed with episodes: 1; it stops between episodes, so 2 or more are"
             self.problems.append(self._node("search").problem(message))
@@ -203,6 +204,7 @@ class _Sections:
         if self._node("resources").value not in (None, "auto"):
             resources = self._plain_section("resources", Resources, "auto, or a mapping of cpu, gpu, concurrent")
         budget = self._plain_section("budget", Budget)
+        validation = self._plain_section("validation", Validation)
         tracking = self._tracking(top["name"])
         if self.problems or dataset is None or tracking is None:
             return None
@@ -214,8 +216,28 @@ class _Sections:
             search=search,
             resources=resources,
             budget=budget,
+            validation=validation,
             tracking=tracking,
         )
+
+    def _configurations(self, space: Space, search: Search) -> None:
+        """What the search names by field has to be in the space."""
+        node = self._node("search")
+        keys = node.mapping if isinstance(node.value, dict) else {}
+        given = {key: keys[key] for key in ("reference", "target", "configurations") if key in keys}
+        for named in given.values():
+            listed = named.value if isinstance(named.value, tuple) else [named]
+            for each in listed:
+                wrong = designs.problems(space, each.data())
+                self.problems += [each.mapping[name].problem(message) for name, message in wrong.items()]
+        if search.target and search.sampler != "ablation":
+            self.problems.append(given["target"].problem(f"is only for sampler: ablation, not for {search.sampler}"))
+        if search.configurations and search.sampler != "listed":
+            message = f"are only for sampler: listed, not for {search.sampler}"
+            self.problems.append(given["configurations"].problem(message))
+        if search.sampler == "listed" and not search.configurations:
+            message = "is missing or empty; with sampler: listed one configuration or more is needed"
+            self.problems.append(node.problem(message, "configurations"))
 
     def _node(self, key: str) -> Node:
         """A section; one that is missing, or empty as `space:` is, stands for its defaults."""

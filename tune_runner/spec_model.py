@@ -81,7 +81,9 @@ NAME = WithJsonSchema({"description": "text of A-Z a-z 0-9 . _ -, up to 100, the
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"), NAME]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Episodes = Annotated[int, Field(ge=1, le=1_000)]
+Index = Annotated[int, Field(ge=0, le=1_000_000)]
 ImageSize = Annotated[int, Field(ge=32, le=1_024)]  # ResNet halves five times; beyond, memory is the limit
+Fields = dict[str, bool | int | float | str]
 Output = Annotated[Path, AfterValidator(lambda path: Path(absolute(path)))]
 Duration = Annotated[float, BeforeValidator(seconds), WithJsonSchema({"description": DURATION.rstrip(",")})]
 TrackingUri = Annotated[str, AfterValidator(tracking_uri), WithJsonSchema({"description": TRACKING})]
@@ -98,14 +100,30 @@ class Hardware:
 @validated(frozen=True, config=_STRICT)
 class Search:
     """sampler: one that draws (tpe, gp, random; sobol, which is Optuna's qmc, covers the space evenly), or a design
-    that is run whole (grid, one_at_a_time). scheduler: `asha` stops weak configurations between episodes.
+    that is run whole (grid, one_at_a_time, ablation, listed). scheduler: `asha` stops weak configurations between
+    episodes.
 
-    reference: where one_at_a_time starts, field -> value; the paper's for all that is not named.
+    reference: field -> value, the paper's for all that is not named: the first trial of one that draws, the midst of
+    one_at_a_time, the full method of ablation. target: where ablation leads on to. configurations: what `listed` runs,
+    each as the fields in which it differs from the reference.
     """
 
-    sampler: Literal["tpe", "random", "qmc", "sobol", "gp", "grid", "one_at_a_time"] = "tpe"
+    sampler: Literal["tpe", "random", "qmc", "sobol", "gp", "grid", "one_at_a_time", "ablation", "listed"] = "tpe"
     scheduler: Literal["none", "asha"] = "none"
-    reference: dict[str, bool | int | float | str] = Field(default_factory=dict)
+    reference: Fields = Field(default_factory=dict)
+    target: Fields = Field(default_factory=dict)
+    configurations: list[Fields] = Field(default_factory=list)
+
+
+@validated(frozen=True, config=_STRICT)
+class Validation:
+    """The best configuration against the reference on fresh support sets, after a sweep that ran to its end.
+
+    episodes: how many, 0 for none. path: whether the settings in which the two differ are changed one after the other.
+    """
+
+    episodes: Annotated[int, Field(ge=0, le=1_000)] = 0
+    path: bool = False
 
 
 @validated(frozen=True, config=_STRICT)
@@ -187,6 +205,8 @@ class SweepSpec:
     budget: Budget
     tracking: Tracking
     output: Path
+    validation: Validation = Validation()
+    first_episode: int = 0
     profile: str = field(default="none", compare=False)
 
     @property
@@ -214,6 +234,7 @@ class SweepSpec:
             "space": plain(self.space.parameters),
             "search": _plain(self.search),
             "episodes": self.episodes,
+            "first_episode": self.first_episode,
         }
 
     def to_yaml(self, *, credentials: bool = False) -> str:
@@ -228,6 +249,7 @@ class SweepSpec:
             **self._results(),
             "resources": self.resources if self.resources == "auto" else _plain(self.resources),
             "budget": _plain(self.budget),
+            "validation": _plain(self.validation),
             "tracking": {"uri": uri, "experiment": self.tracking.experiment},
             "output": str(self.output),
             "profile": "none",

@@ -57,7 +57,8 @@ class Planted:
 
     def suggest(self) -> tuple[str, int]:
         """Ray's id and the number of a trial that now runs."""
-        ray_trial = f"ray_{len(self.searcher.study.get_trials(deepcopy=False))}"
+        trials = self.searcher.study.get_trials(deepcopy=False)
+        ray_trial = f"ray_{sum('ray_trial' in trial.user_attrs for trial in trials)}"
         config = self.searcher.suggest(ray_trial)
         assert isinstance(config, dict)
         self.configs = {**getattr(self, "configs", {}), config["number"]: config["trial"]}

@@ -36,13 +36,13 @@ def test_a_row_is_the_papers_or_the_nearest(rows, index):
     assert reference_row(rows) == index
 
 
-@pytest.mark.parametrize(("named", "number"), [({}, 2), ({"negative_augmentation": "void"}, None)])
-def test_the_reference_is_found_wherever_it_was_run(tmp_path, named, number):
-    begun = begin(tmp_path, space=SPACE, search={"sampler": "random", "reference": named})
+def test_the_reference_is_the_first_trial_of_a_search_that_draws(tmp_path):
+    begun = begin(tmp_path, space=SPACE, search={"sampler": "random", "reference": {"negative_augmentation": "void"}})
     begun.finish()
     begun.finish()
-    begun.searcher.study.enqueue_trial({"lambda_pp": 0.8, "1-beta": 1 - 0.99, "negative_augmentation": "none"})
-    begun.searcher._waiting += 1
-    begun.finish()
-    found = reference_trial(begun.prepared.spec, completed(begun.study))
-    assert (found and found.number) == number
+    trials = completed(begun.study)
+    found = reference_trial(begun.prepared.spec, reversed(trials))
+    assert found is not None
+    assert found.number == 0
+    assert found.params["negative_augmentation"] == "void"
+    assert reference_trial(begun.prepared.spec, trials[1:]) is None

@@ -157,6 +157,7 @@ def test_a_storage_that_fails_ends_the_suggestions_without_raising(tmp_path, sto
     searcher = StudySearcher(create_or_load(storage, "e"), spec(tmp_path))
     storage = searcher.study._storage
     monkeypatch.setattr(storage, "create_new_trial", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    assert isinstance(searcher.suggest("reference"), dict)  # it waits since the study was made
     assert searcher.suggest("a") == "FINISHED"
     assert str(searcher.error) == "disk full"
     assert searcher.suggest("b") == "FINISHED"

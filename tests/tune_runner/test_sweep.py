@@ -164,6 +164,25 @@ def test_a_configuration_that_explodes_is_one_failed_trial(shell):
     assert parent.info.status == "FINISHED"
 
 
+def test_the_best_is_validated_on_fresh_support_sets(shell):
+    asked = {"validation": {"episodes": 1, "path": True}, "budget": {"trials": 2}, "tracking": None}
+    done = shell("--sweep", shell.write(**asked))
+    assert done.returncode == 0, done.stdout + done.stderr
+    directory = shell.only_run()
+    [again] = (directory / "validation").iterdir()
+    assert {record.episode for record in Records(again).read()} == {0}
+    assert {record.seed for record in Records(again).read()}.isdisjoint(
+        record.seed for record in Records(directory).read()
+    )
+    summary = json.loads((directory / "summary.json").read_text())
+    assert summary["validation"]["episodes"] == 1
+    assert done.stdout.count("test AUROC") == 1  # one report, of both
+    more = shell("--resume", directory, "--set", "validation.episodes=2")
+    assert more.returncode == 0, more.stdout + more.stderr
+    assert "0 trials to run" in more.stdout
+    assert json.loads((directory / "summary.json").read_text())["validation"]["episodes"] == 2
+
+
 def test_asha_stops_weak_configurations_between_episodes(shell):
     space = {"learning_rate": {"loguniform": [1.0e-6, 1.0e-2]}}
     search = {"sampler": "random", "scheduler": "asha"}

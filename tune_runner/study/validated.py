@@ -1,0 +1,96 @@
+"""Best against reference: on the sweep's own support sets, and, where it was validated, on ones that no trial has seen.
+
+Both are told on `test`. The path from the one to the other says which of the changed settings made the difference.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from optuna.trial import FrozenTrial
+
+from tune_runner import validation
+from tune_runner.designs import between, complete, fields_of, key
+from tune_runner.plan import Prepared
+from tune_runner.reconcile import load_study
+from tune_runner.records import Records
+from tune_runner.spec import load
+from tune_runner.study.reference import reference_row, reference_trial
+from tune_runner.study.scored import completed, rows
+from tune_runner.study.versus import Side, Versus, corrected, versus
+from tune_runner.study.words import text
+
+BEST, REFERENCE = "best", "reference"
+
+
+@dataclass(frozen=True)
+class Validated:
+    """On `episodes` fresh support sets. steps: from the reference to the best, each configuration against the one
+    before it, their p-values corrected for their number; empty where the path was not run."""
+
+    episodes: int
+    best: Versus
+    steps: tuple[Versus, ...]
+
+
+def against_reference(
+    prepared: Prepared, trials: Sequence[FrozenTrial], best: FrozenTrial, records: Records
+) -> Versus | None:
+    """On the sweep's own episodes; None if the reference was not run, or is the best. The best was chosen among many on
+    these support sets, so the difference leans towards large."""
+    reference = reference_trial(prepared.spec, trials)
+    if reference is None:
+        return None
+    sides = _side(BEST, best, records, best), _side(REFERENCE, reference, records, None)
+    if not sides[0].episodes or not sides[1].episodes or reference.number == best.number:
+        return None
+    return versus(prepared, records, *sides)
+
+
+def validated(prepared: Prepared, best: FrozenTrial, directory: Path) -> Validated | None:
+    """What the validation of `best` with the most episodes found; None if there was none that finished."""
+    found = [_read(prepared, best, folder) for folder in validation.folders(directory, best.number)]
+    return max((each for each in found if each), key=lambda each: (each.episodes, len(each.steps)), default=None)
+
+
+def _read(prepared: Prepared, best: FrozenTrial, folder: Path) -> Validated | None:
+    study = load_study(folder)
+    if study is None:
+        return None
+    spec = load(folder / "sweep.yaml", ["tracking.uri=null"])
+    again, records = validation.prepare(prepared, spec), Records(folder)
+    trials = {key(trial.params): trial for trial in completed(study)}
+    fields = fields_of(spec.space, best.params)
+
+    def side(name: str, point: dict[str, object], *, own_row: bool = False) -> Side | None:
+        trial = trials.get(key(point))
+        return _side(name, trial, records, best if own_row else None) if trial is not None else None
+
+    end = complete(spec.space, fields, {})
+    there = side(BEST, end, own_row=True)
+    here = side(REFERENCE, complete(spec.space, spec.search.reference, {}))
+    if there is None or here is None:
+        return None
+    path = [side(name, point) for name, point in between(spec.space, spec.search.reference, fields)]
+    steps: tuple[Versus, ...] = ()
+    if all(path):
+        sides = [here, *(each for each in path if each is not None)]
+        if there.row != sides[-1].row:
+            sides.append(Side(_row_text(best), there.episodes, there.row))
+        steps = corrected([versus(again, records, one, other) for other, one in pairwise(sides)])
+    return Validated(spec.episodes, versus(again, records, there, here), steps)
+
+
+def _side(name: str, trial: FrozenTrial, records: Records, like: FrozenTrial | None) -> Side:
+    """At the row at which `like` was best, else at the reference's."""
+    episodes = records.of(trial.number)
+    found = rows(episodes[0]) if episodes else []
+    row = found.index(like.user_attrs["best_row"]) if like is not None else reference_row(found) if found else 0
+    return Side(name, episodes, row)
+
+
+def _row_text(trial: FrozenTrial) -> str:
+    return "scored as found best: " + ", ".join(
+        f"{name} = {text(value)}" for name, value in trial.user_attrs["best_row"].items()
+    )
