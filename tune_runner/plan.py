@@ -25,7 +25,7 @@ from coftad.types import Backbone, Episode, ImageSet
 from coftad.weights import Weights, resolve
 from tune_runner import designs
 from tune_runner.parameters import Choice
-from tune_runner.space import Space, describe, size, walk
+from tune_runner.space import Space, describe, optuna_fields, size, walk
 from tune_runner.spec import SweepSpec
 
 # Configurations drawn from the space to estimate the mean cost of one; their mix matters more than their number.
@@ -125,6 +125,14 @@ def design_size(spec: SweepSpec) -> int | None:
     return len(designs.points(spec.space, spec.search))
 
 
+def validated(spec: SweepSpec) -> int:
+    """At most how many configurations the validation of the best one runs: with the path, one for every setting in
+    which it may differ from the reference."""
+    if spec.validation.episodes == 0:
+        return 0
+    return 2 + (max(0, len(optuna_fields(spec.space)) - 1) if spec.validation.path else 0)
+
+
 def left_out(spec: SweepSpec) -> str:
     """What to say where the budget cuts a design short; empty otherwise."""
     whole = design_size(spec)
@@ -148,7 +156,8 @@ def estimate(prepared: Prepared, *, concurrent: int, threads: int, device: str) 
         costs.append(spec.episodes * (max(config.points) * step + len(config.points) * images * image))
     per_trial = float(np.mean(costs))
     waves = math.ceil(planned(spec) / concurrent)
-    return Estimate(per_trial, waves * per_trial + _STARTUP, concurrent)
+    again = math.ceil(validated(spec) / concurrent) * per_trial * spec.validation.episodes / spec.episodes
+    return Estimate(per_trial, waves * per_trial + again + _STARTUP, concurrent)
 
 
 def _measure(prepared: Prepared, config: TrialConfig, threads: int, device: str) -> tuple[float, float]:
@@ -225,6 +234,11 @@ def show(prepared: Prepared, cost: Estimate, console: Console) -> None:
     )
     if cut := left_out(spec):
         console.print(f"[bold yellow]          {cut}[/bold yellow]")
+    if count := validated(spec):
+        console.print(
+            f"then      the best and the reference{', and what is between them,' if spec.validation.path else ''} "
+            f"on {spec.validation.episodes} support sets that no trial has seen: {count} configurations or fewer"
+        )
     limit = spec.budget.wall_time
     console.print(
         f"cost      about {duration(cost.per_trial)} a trial, {cost.concurrent} at once: {duration(cost.total)} in all "
