@@ -1,0 +1,37 @@
+"""The reference of a sweep: the paper's configuration, or what comes nearest to it in this sweep's space."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from optuna.trial import FrozenTrial
+
+from coftad.types import Scoring
+from tune_runner.designs import complete, key
+from tune_runner.spec import DEFAULT_STEPS, SweepSpec
+
+_PAPERS = Scoring()
+
+
+def reference_trial(spec: SweepSpec, trials: Iterable[FrozenTrial]) -> FrozenTrial | None:
+    """The first of `trials` that has the reference's training settings; None if there is none."""
+    wanted = key(complete(spec.space, spec.search.reference, {}))
+    return next((trial for trial in trials if key(trial.params) == wanted), None)
+
+
+def reference_row(rows: Sequence[Mapping[str, Any]]) -> int:
+    """Which of a trial's rows (as `scored.rows` gives them) is the paper's: its scorer, its norm, the nearest n_a, and
+    the default number of steps, or the end of the trajectory where that is no point of it."""
+
+    def away(index: int) -> tuple[Any, ...]:
+        row = rows[index]
+        return (
+            row["scorer"] != _PAPERS.scorer,
+            row["l2_norm"] != _PAPERS.l2_norm,
+            abs(row["n_a"] - _PAPERS.n_a),
+            abs(row["epsilon"] - _PAPERS.epsilon),
+            abs(row["neighbours"] - _PAPERS.neighbours),
+            row["steps"] != DEFAULT_STEPS,
+            -row["steps"],
+        )
+
+    return min(range(len(rows)), key=away)
