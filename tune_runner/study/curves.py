@@ -12,18 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
-from coftad.metrics import auroc_over_episodes, evaluate, interval
+from coftad.metrics import interval
 from coftad.seeding import numpy_generator
 from coftad.types import Scoring
 from tune_runner import designs
 from tune_runner.plan import Prepared
-from tune_runner.records import EpisodeRecord, Records
+from tune_runner.records import Records
 from tune_runner.study.effects import FEWEST_WITHIN, levels_within, varying
-from tune_runner.study.scored import labels_and_scores, rows
+from tune_runner.study.reference import reference_trial
+from tune_runner.study.scored import Measured, measured, rows
 
 _PAPERS = Scoring()
 _RESAMPLES = 1000
@@ -59,38 +58,31 @@ class Curve:
     missing: tuple[Any, ...]
 
 
-@dataclass(frozen=True)
-class _Measured:
-    """samples: (R,) of the mean AUROC, from the same draws for all. aurocs: of each episode or training."""
-
-    samples: NDArray[np.float64]
-    aurocs: NDArray[np.float64]
-
-
 def along(prepared: Prepared, trials: Sequence[FrozenTrial], records: Records) -> list[Curve]:
     """In the order of the space. Empty unless the sweep was a `one_at_a_time` whose reference is complete."""
     spec = prepared.spec
     if spec.search.sampler != "one_at_a_time":
         return []
     by_point = {designs.key(trial.params): trial for trial in trials}
-    reference = by_point.get(designs.key(designs.complete(spec.space, spec.search.reference, {})))
+    reference = reference_trial(spec, trials)
     if reference is None:
         return []
     row = reference.user_attrs["best_row"]
-    known: dict[int, _Measured] = {}
+    known: dict[int, Measured] = {}
 
-    def measured(point: designs.Point) -> _Measured | None:
+    def at_point(point: designs.Point) -> Measured | None:
         trial = by_point.get(designs.key(point))
         if trial is None:
             return None
         if trial.number not in known:
             episodes = records.of(trial.number)
-            known[trial.number] = _measured(prepared, records, episodes, rows(episodes[0]).index(row))
+            index = rows(episodes[0]).index(row)
+            known[trial.number] = measured(prepared, records, episodes, index, "search_rows", seed=spec.seed)
         return known[trial.number]
 
     found = []
     for axis in designs.axes(spec.space, spec.search.reference):
-        at = {value: measured(point) for value, point in axis.points}
+        at = {value: at_point(point) for value, point in axis.points}
         there = {value: one for value, one in at.items() if one is not None}
         if axis.centre in there and len(there) > 1:
             missing = tuple(value for value in at if value not in there)
@@ -109,27 +101,19 @@ def within(trials: Sequence[FrozenTrial], *, seed: int) -> list[Curve]:
         values, table_TL = levels_within(trials, name)
         if len(values) > 1:
             at = {
-                value: _Measured(aurocs[drawn].mean(1), aurocs)
-                for value, aurocs in zip(values, table_TL.T, strict=True)
+                value: Measured(aurocs[drawn].mean(1), aurocs) for value, aurocs in zip(values, table_TL.T, strict=True)
             }
             papers = getattr(_PAPERS, name, None)
             found.append(_curve(name, "trainings", papers if papers in at else values[-1], at, ()))
     return found
 
 
-def _curve(parameter: str, unit: str, centre: Any, at: dict[Any, _Measured], missing: tuple[Any, ...]) -> Curve:
+def _curve(parameter: str, unit: str, centre: Any, at: dict[Any, Measured], missing: tuple[Any, ...]) -> Curve:
     plateau = _plateau(at, ordered=not isinstance(centre, str | bool))
     return Curve(parameter, unit, centre, _points(at, centre), plateau, missing)
 
 
-def _measured(prepared: Prepared, records: Records, episodes: list[EpisodeRecord], row: int) -> _Measured:
-    labels, scores = labels_and_scores(prepared, records, episodes, row, "search_rows")
-    aurocs = [evaluate(label, score).auroc for label, score in zip(labels, scores, strict=True)]
-    samples = auroc_over_episodes(labels, scores, seed=prepared.spec.seed)
-    return _Measured(samples, np.array(aurocs))
-
-
-def _points(at: dict[Any, _Measured], centre: Any) -> tuple[Point, ...]:
+def _points(at: dict[Any, Measured], centre: Any) -> tuple[Point, ...]:
     to = at[centre]
     return tuple(
         Point(
@@ -144,7 +128,7 @@ def _points(at: dict[Any, _Measured], centre: Any) -> tuple[Point, ...]:
     )
 
 
-def _plateau(at: dict[Any, _Measured], *, ordered: bool) -> tuple[Any, ...]:
+def _plateau(at: dict[Any, Measured], *, ordered: bool) -> tuple[Any, ...]:
     values = list(at)
     best = max(range(len(values)), key=lambda index: at[values[index]].aurocs.mean())
     top = at[values[best]].samples

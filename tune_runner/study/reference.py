@@ -1,11 +1,12 @@
 """The reference of a sweep: the paper's configuration, or what comes nearest to it in this sweep's space."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from coftad.types import Scoring
+from coftad.types import FineTuning, Scoring
 from tune_runner.designs import complete, key
 from tune_runner.spec import DEFAULT_STEPS, SweepSpec
 
@@ -35,3 +36,16 @@ def reference_row(rows: Sequence[Mapping[str, Any]]) -> int:
         )
 
     return min(range(len(rows)), key=away)
+
+
+def departures(training: FineTuning, scoring: Scoring) -> dict[str, Any]:
+    """The fields in which a configuration is not the paper's, with its values."""
+    theirs = {**vars(FineTuning()), **vars(Scoring())}
+    return {
+        name: value for name, value in {**vars(training), **vars(scoring)}.items() if not _equal(value, theirs[name])
+    }
+
+
+def _equal(value: Any, other: Any) -> bool:
+    """A number that was kept as its complement may miss by its last bit."""
+    return value == other or (isinstance(value, float) and math.isclose(value, other))
