@@ -36,6 +36,13 @@ def test_a_row_is_the_papers_or_the_nearest(rows, index):
     assert reference_row(rows) == index
 
 
+def test_what_the_search_names_goes_before_the_papers():
+    rows = [row(n_a=1), row(n_a=10), row(40, n_a=10), row(n_a=10, l2_norm=False)]
+    assert reference_row(rows, {"n_a": 1, "lambda_pp": 0.5}) == 0
+    assert reference_row(rows, {"steps": 40}) == 2
+    assert reference_row(rows, {"l2_norm": False}) == 3
+
+
 def test_the_reference_is_the_first_trial_of_a_search_that_draws(tmp_path):
     begun = begin(tmp_path, space=SPACE, search={"sampler": "random", "reference": {"negative_augmentation": "void"}})
     begun.finish()

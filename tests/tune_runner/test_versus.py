@@ -15,7 +15,7 @@ def sides(monkeypatch, first, second, labels):
     def read(prepared, records, episodes, row, split):
         return [labels for _ in episodes], [scores[row][record.episode] for record in episodes]
 
-    monkeypatch.setattr("tune_runner.study.measured.labels_and_scores", read)
+    monkeypatch.setattr("tune_runner.study.scored.labels_and_scores", read)
     episodes = [SimpleNamespace(episode=index) for index in range(len(first))]
     return Side("one", episodes, 0), Side("other", episodes, 1)
 

@@ -5,7 +5,7 @@ network before any fine-tuning, which is a row of each training; the last, where
 normalisation out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -31,7 +31,7 @@ def steps(prepared: Prepared, trials: Sequence[FrozenTrial], records: Records) -
     by_point = {key(trial.params): trial for trial in trials}
     design = ablation(spec.space, spec.search.reference, spec.search.target)
     found = [(name, by_point[key(point)]) for name, point in design if key(point) in by_point]
-    sides = [_side(name, trial, records) for name, trial in found]
+    sides = [_side(name, trial, records, spec.search.reference) for name, trial in found]
     if not sides:
         return ()
     before = _variant(PRETRAINED, sides[0], steps=0)
@@ -42,9 +42,9 @@ def steps(prepared: Prepared, trials: Sequence[FrozenTrial], records: Records) -
     return corrected([versus(prepared, records, one, other) for one, other in pairs])
 
 
-def _side(name: str, trial: FrozenTrial, records: Records) -> Side:
+def _side(name: str, trial: FrozenTrial, records: Records, named: Mapping[str, Any]) -> Side:
     episodes = records.of(trial.number)
-    return Side(name, episodes, reference_row(rows(episodes[0])))
+    return Side(name, episodes, reference_row(rows(episodes[0]), named))
 
 
 def _variant(name: str, side: Side, **change: Any) -> Side | None:

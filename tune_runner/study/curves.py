@@ -21,8 +21,8 @@ from tune_runner import designs
 from tune_runner.plan import Prepared
 from tune_runner.records import Records
 from tune_runner.study.effects import FEWEST_WITHIN, levels_within, varying
-from tune_runner.study.measured import Measured, measured
-from tune_runner.study.scored import rows
+from tune_runner.study.reference import reference_trial
+from tune_runner.study.scored import Measured, measured, rows
 
 _PAPERS = Scoring()
 _RESAMPLES = 1000
@@ -64,7 +64,7 @@ def along(prepared: Prepared, trials: Sequence[FrozenTrial], records: Records) -
     if spec.search.sampler != "one_at_a_time":
         return []
     by_point = {designs.key(trial.params): trial for trial in trials}
-    reference = by_point.get(designs.key(designs.complete(spec.space, spec.search.reference, {})))
+    reference = reference_trial(spec, trials)
     if reference is None:
         return []
     row = reference.user_attrs["best_row"]
@@ -77,7 +77,7 @@ def along(prepared: Prepared, trials: Sequence[FrozenTrial], records: Records) -
         if trial.number not in known:
             episodes = records.of(trial.number)
             index = rows(episodes[0]).index(row)
-            known[trial.number] = measured(prepared, records, episodes, index, "search_rows")
+            known[trial.number] = measured(prepared, records, episodes, index, "search_rows", seed=spec.seed)
         return known[trial.number]
 
     found = []

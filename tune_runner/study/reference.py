@@ -1,11 +1,12 @@
 """The reference of a sweep: the paper's configuration, or what comes nearest to it in this sweep's space."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from coftad.types import Scoring
+from coftad.types import FineTuning, Scoring
 from tune_runner.designs import complete, key
 from tune_runner.spec import DEFAULT_STEPS, SweepSpec
 
@@ -18,13 +19,16 @@ def reference_trial(spec: SweepSpec, trials: Iterable[FrozenTrial]) -> FrozenTri
     return next((trial for trial in trials if key(trial.params) == wanted), None)
 
 
-def reference_row(rows: Sequence[Mapping[str, Any]]) -> int:
-    """Which of a trial's rows (as `scored.rows` gives them) is the paper's: its scorer, its norm, the nearest n_a, and
-    the default number of steps, or the end of the trajectory where that is no point of it."""
+def reference_row(rows: Sequence[Mapping[str, Any]], named: Mapping[str, Any] | None = None) -> int:
+    """Which of a trial's rows (as `scored.rows` gives them) is the reference's. It has what `named`, the search's
+    reference, says of scoring and steps; for the rest it is the paper's: its scorer, its norm, the nearest n_a, and the
+    default number of steps, or the end of the trajectory where that is no point of it."""
+    named = named or {}
 
     def away(index: int) -> tuple[Any, ...]:
         row = rows[index]
         return (
+            sum(row[name] != value for name, value in named.items() if name in row),
             row["scorer"] != _PAPERS.scorer,
             row["l2_norm"] != _PAPERS.l2_norm,
             abs(row["n_a"] - _PAPERS.n_a),
@@ -35,3 +39,16 @@ def reference_row(rows: Sequence[Mapping[str, Any]]) -> int:
         )
 
     return min(range(len(rows)), key=away)
+
+
+def departures(training: FineTuning, scoring: Scoring) -> dict[str, Any]:
+    """The fields in which a configuration is not the paper's, with its values."""
+    theirs = {**vars(FineTuning()), **vars(Scoring())}
+    return {
+        name: value for name, value in {**vars(training), **vars(scoring)}.items() if not _equal(value, theirs[name])
+    }
+
+
+def _equal(value: Any, other: Any) -> bool:
+    """A number that was kept as its complement may miss by its last bit."""
+    return value == other or (isinstance(value, float) and math.isclose(value, other))

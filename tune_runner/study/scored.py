@@ -1,12 +1,15 @@
 """What a study's answers are worked out from: complete trials, and the labels and scores of one of their rows."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import optuna
+from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
+from coftad.metrics import auroc_over_episodes, evaluate
 from tune_runner.plan import Prepared
 from tune_runner.records import EpisodeRecord, Records
 
@@ -31,3 +34,21 @@ def labels_and_scores(
         labels.append(prepared.image_set.labels[arrays.image_rows[chosen]])
         scores.append(arrays.scores[row, chosen])
     return labels, scores
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """samples: (R,) bootstrap samples of the mean AUROC, whose differences are paired where the seed and the images are
+    the same. aurocs: of each episode or training."""
+
+    samples: NDArray[np.float64]
+    aurocs: NDArray[np.float64]
+
+
+def measured(
+    prepared: Prepared, records: Records, episodes: Sequence[EpisodeRecord], row: int, split: str, *, seed: int
+) -> Measured:
+    """Of one row on the images of `split`, over episodes."""
+    labels, scores = labels_and_scores(prepared, records, episodes, row, split)
+    aurocs = [evaluate(label, score).auroc for label, score in zip(labels, scores, strict=True)]
+    return Measured(auroc_over_episodes(labels, scores, seed=seed), np.array(aurocs))

@@ -3,10 +3,11 @@
 Both are told on `test`. The path from the one to the other says which of the changed settings made the difference.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from optuna.trial import FrozenTrial
 
@@ -42,7 +43,8 @@ def against_reference(
     reference = reference_trial(prepared.spec, trials)
     if reference is None:
         return None
-    sides = _side(BEST, best, records, best), _side(REFERENCE, reference, records, None)
+    named = prepared.spec.search.reference
+    sides = _side(BEST, best, records, named, best), _side(REFERENCE, reference, records, named)
     if not sides[0].episodes or not sides[1].episodes or reference.number == best.number:
         return None
     return versus(prepared, records, *sides)
@@ -65,7 +67,9 @@ def _read(prepared: Prepared, best: FrozenTrial, folder: Path) -> Validated | No
 
     def side(name: str, point: dict[str, object], *, own_row: bool = False) -> Side | None:
         trial = trials.get(key(point))
-        return _side(name, trial, records, best if own_row else None) if trial is not None else None
+        return (
+            _side(name, trial, records, spec.search.reference, best if own_row else None) if trial is not None else None
+        )
 
     end = complete(spec.space, fields, {})
     there = side(BEST, end, own_row=True)
@@ -82,11 +86,13 @@ def _read(prepared: Prepared, best: FrozenTrial, folder: Path) -> Validated | No
     return Validated(spec.episodes, versus(again, records, there, here), steps)
 
 
-def _side(name: str, trial: FrozenTrial, records: Records, like: FrozenTrial | None) -> Side:
+def _side(
+    name: str, trial: FrozenTrial, records: Records, named: Mapping[str, Any], like: FrozenTrial | None = None
+) -> Side:
     """At the row at which `like` was best, else at the reference's."""
     episodes = records.of(trial.number)
     found = rows(episodes[0]) if episodes else []
-    row = found.index(like.user_attrs["best_row"]) if like is not None else reference_row(found) if found else 0
+    row = found.index(like.user_attrs["best_row"]) if like is not None else reference_row(found, named) if found else 0
     return Side(name, episodes, row)
 
 

@@ -15,7 +15,7 @@ from scipy.stats import false_discovery_control
 from coftad.metrics import interval
 from tune_runner.plan import Prepared
 from tune_runner.records import EpisodeRecord, Records
-from tune_runner.study.measured import measured
+from tune_runner.study.scored import measured
 
 FEWEST_EPISODES = 2  # from one, nothing is known of what another support set would give
 
@@ -51,9 +51,17 @@ class Side:
 
 def versus(prepared: Prepared, records: Records, one: Side, other: Side, split: str = "test_rows") -> Versus:
     """On the episodes that both have finished, of which there is one at least."""
+    seed = prepared.spec.seed
     common = {record.episode for record in one.episodes} & {record.episode for record in other.episodes}
     here, there = (
-        measured(prepared, records, [record for record in side.episodes if record.episode in common], side.row, split)
+        measured(
+            prepared,
+            records,
+            [record for record in side.episodes if record.episode in common],
+            side.row,
+            split,
+            seed=seed,
+        )
         for side in (one, other)
     )
     differences = here.aurocs - there.aurocs
