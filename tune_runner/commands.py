@@ -21,8 +21,13 @@ def commands(spec: SweepSpec, directory: Path, best: int | None, page: str = "")
         found["browse"] = f"{python('mlflow')} ui --backend-store-uri {shown}   # then http://127.0.0.1:5000{page}"
     found["resume"] = f"{python()} --resume {folder}"
     if best is not None:
-        found["reproduce"] = f"{python()} --reproduce {folder} --trial {best}"
+        found["reproduce"] = reproduction(directory, best)
     return found
+
+
+def reproduction(directory: Path, trial: int | str) -> str:
+    """The command that runs one trial again, all rows of it, and compares."""
+    return f"{python()} --reproduce {shlex.quote(str(directory))} --trial {trial}"
 
 
 def python(module: str = "tune_runner") -> str:

@@ -126,6 +126,22 @@ class Ledger:
         self._journal.append(json.dumps(entry))
 
 
+def known_runs(directory: Path) -> tuple[str, dict[int, str]]:
+    """The tracking URI, without credentials, that a directory was last sent to, and its runs there: trial -> run id.
+    Takes no lock, so it may be asked while a sweep runs. Empty where nothing was sent. Raises RecordingError."""
+    journal = Journal(directory / "tracking.jsonl")
+    entries = [journal.decode(line, end) for end, line in journal.lines()]
+    destination = next((entry["to"] for entry in reversed(entries) if "to" in entry), "")
+    runs: dict[int, str] = {}
+    for entry in entries:
+        if entry.get("to") == destination and "run" in entry:
+            runs[entry["trial"]] = entry["run"]
+        elif entry.get("to") == destination and "forget" in entry:
+            runs = {}
+    runs.pop(PARENT, None)
+    return destination.rpartition("#")[0], runs
+
+
 def _lock(path: Path) -> IO[bytes]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,118 +1,97 @@
-"""The report as files: one HTML page that opens anywhere, and the same facts as JSON."""
+"""The report as files: one HTML page that opens anywhere, without a network, and the same facts as JSON."""
 
 import base64
+import gzip
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import jinja2
+import optuna
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
 
+from tune_runner import environment
+from tune_runner.commands import reproduction
 from tune_runner.journal import write_whole
-from tune_runner.study.plots import draw_curves
+from tune_runner.plan import Prepared
+from tune_runner.records import Records
+from tune_runner.searcher import counts
+from tune_runner.study.answers import answers
+from tune_runner.study.explore import MOST_LINES, MOST_MARKS
+from tune_runner.study.listing import listing, newest_runs
+from tune_runner.study.panels import findings, looking_around
+from tune_runner.study.scored import completed
 from tune_runner.study.summary import Summary
-from tune_runner.study.words import curve_title, percent, spread, text
+from tune_runner.study.words import chance, curve_title, percent, points, spread, text
 from tune_runner.tracking import artifact_folder
 
 HTML = "report.html"
 JSON = "summary.json"
-CURVES = "curves.png"
+_HERE = Path(__file__).parent
 
 
-def write(summary: Summary, directory: Path) -> list[Path]:
-    """`summary.json`, and `report.html`, one file that opens anywhere; pictures are in it, and beside it."""
+def write(
+    summary: Summary, prepared: Prepared, study: optuna.Study, records: Records, beside: Sequence[Path] = ()
+) -> list[Path]:
+    """`summary.json`, `report.html` and its pictures, into the sweep's directory. beside: files that the page names.
+    Raises RecordingError."""
+    directory = records.directory
     described = json.dumps(asdict(summary), indent=1) + "\n"
     write_whole(directory / JSON, lambda file: file.write(described.encode()))
-    pictures = []
-    if summary.best is not None:
-        folder = artifact_folder(directory, summary.best.trial)
-        pictures = [(path.stem.replace("_", " "), _inlined(path)) for path in sorted(folder.glob("*.png"))]
-    files = [directory / HTML, directory / JSON]
-    curves = ""
-    if summary.curves:
-        draw_curves(summary.curves, directory / CURVES)
-        files.append(directory / CURVES)
-        curves = _inlined(directory / CURVES)
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(percent=percent, text=text)
-    page = environment.from_string(_PAGE).render(
+    found, stills = findings(summary, prepared, records)
+    complete = completed(study)
+    page = _template().render(
         s=summary,
-        pictures=pictures,
-        curves=curves,
-        title=curve_title,
-        shares={each.parameter: each for each in summary.shares},
-        spread=spread,
+        answers=answers(summary),
+        panels={**found, **looking_around(summary, complete)},
+        pictures=_pictures(summary, directory),
+        trials=listing([each for each in study.get_trials(deepcopy=False) if counts(each)], newest_runs(directory)),
+        command=reproduction(directory, "{trial}"),
+        yaml=(directory / "sweep.yaml").read_text() if (directory / "sweep.yaml").exists() else "",
+        recorded="environment" in study.user_attrs,
+        environment=study.user_attrs.get("environment") or environment.here(),
+        digests={what: study.user_attrs[what] for what in ("images", "weights") if study.user_attrs.get(what)},
+        beside=[*beside, *stills],
+        most_marks=MOST_MARKS,
+        most_lines=MOST_LINES,
+        complete=len(complete),
+        plotly=packed(get_plotlyjs()),
+        style=Markup((_HERE / "report.css").read_text()),  # noqa: S704 (our own files)
+        script=Markup((_HERE / "report.js").read_text()),  # noqa: S704
     )
     write_whole(directory / HTML, lambda file: file.write(page.encode()))
-    return files
+    return [directory / HTML, directory / JSON, *stills]
 
 
-def _inlined(picture: Path) -> str:
+def _template() -> jinja2.Template:
+    found = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    found.filters.update(
+        percent=percent, points=points, text=text, chance=chance, packed=packed, json=_json, still=_still
+    )
+    found.globals.update(spread=spread, title=curve_title)
+    return found.get_template("report.html.jinja")
+
+
+def _pictures(summary: Summary, directory: Path) -> list[tuple[str, Path]]:
+    if summary.best is None:
+        return []
+    folder = artifact_folder(directory, summary.best.trial)
+    return [(path.stem.replace("_", " "), path) for path in sorted(folder.glob("*.png"))]
+
+
+def packed(content: str) -> str:
+    """For `unpack` of report.js: a quarter of the size, and nothing in it can be taken for HTML."""
+    return base64.b64encode(gzip.compress(content.encode(), mtime=0)).decode()
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, allow_nan=False)
+
+
+def _still(picture: Path) -> str:
     return f"data:image/png;base64,{base64.b64encode(picture.read_bytes()).decode()}"
-
-
-_PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{{ s.name }}</title>
-<style>
- body { font: 16px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; color: #1d2530 }
- table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto }
- th, td { text-align: left; padding: .3rem .8rem .3rem 0 }
- tr { border-bottom: 1px solid #dde3ea } code { background: #f1f4f8; padding: .1rem .3rem }
- .banner { background: #b3261e; color: white; padding: .8rem 1rem; font-weight: 600 }
- .big { font-size: 2rem; font-weight: 600 } .quiet { color: #5b6775 } img { max-width: 100%; margin: .5rem 0 }
- .shown { font-weight: 600 }
-</style>
-<h1>{{ s.name }}</h1>
-{% if s.banner %}<p class="banner">{{ s.banner }}</p>{% endif %}
-<p class="quiet">{% for what, count in s.trials.items() %}{{ count }} {{ what }}{{ ", " if not loop.last }}{% endfor %}
-{% for what, count in s.failures.items() %}; {{ count }} × {{ what }}{% endfor %}. {{ s.protocol }}.</p>
-{% if s.best %}
-<h2>Which settings are good here</h2>
-<p class="big">{{ spread(s.best.test_auroc, s.best.test_interval) }} % AUROC on test</p>
-<p>Trial {{ s.best.trial }}; search AUROC {{ spread(s.best.search_auroc, s.best.search_interval) }} %, by which it was
-chosen. Test per episode:
-{% for v in s.best.test_per_episode %}{{ v | percent }}{{ ", " if not loop.last }}{% endfor %}.
-Intervals: 95 %, bootstrap over episodes and images.</p>
-<table>{% for group in (s.best.parameters, s.best.row) %}{% for name, value in group.items() %}
-<tr><th>{{ name }}</th><td>{{ value | text }}</td></tr>{% endfor %}{% endfor %}</table>
-{% endif %}
-{% if s.effects or s.too_few %}
-<h2>How much each setting matters here</h2>
-<table><tr><th>parameter</th><th>better</th><th>worse</th><th>difference in AUROC, points</th>
-<th>p</th><th>compared</th>
-{% if shares %}<th>importance, %</th>{% endif %}</tr>
-{% for e in s.effects %}<tr{% if e.shown %} class="shown"{% endif %}><td>{{ e.parameter }}</td>
-<td>{{ e.better }}</td><td>{{ e.worse }}</td><td>{{ spread(e.difference, e.interval) }}</td>
-<td>{{ "%.2g" | format(e.p) }}</td>
-<td>{{ "within" if e.paired else "between" }} {{ e.trials }} trials</td>
-{% if shares %}<td>{% if e.parameter in shares %}{{ spread(shares[e.parameter].share, shares[e.parameter].interval) }}
-{% endif %}</td>{% endif %}
-</tr>{% endfor %}</table>
-{% if s.too_few %}<p>Not enough evidence: {% for f in s.too_few %}
-{{ f.parameter }} ({{ f.trials }} of {{ f.needed }} trials){{ ", " if not loop.last }}{% endfor %}.</p>{% endif %}
-<p class="quiet">Bold: shown, p &lt; 0.05 in a test over all levels, corrected for the number of settings.
-{{ s.caution }}</p>
-{% endif %}
-{% if s.curves %}
-<h2>Along each setting</h2>
-<p><img src="{{ curves }}" alt="AUROC along each setting"></p>
-{% for c in s.curves %}<h3>{{ title(c) }}</h3>
-<table>
-<tr><th>value</th><th>search AUROC, %</th><th>against {{ c.centre | text }}, points</th><th>better in</th></tr>
-{% for p in c.points %}<tr{% if p.interval[0] > 0 or p.interval[1] < 0 %} class="shown"{% endif %}>
-<td>{{ p.value | text }}</td><td>{{ p.auroc | percent }}</td>
-{% if p.value == c.centre %}<td></td><td></td>{% else %}
-<td>{{ spread(p.difference, p.interval) }}</td><td>{{ p.better_in }} of {{ p.of }} {{ c.unit }}</td>{% endif %}
-</tr>{% endfor %}</table>
-{% if c.missing %}<p class="quiet">Without a result: {% for v in c.missing %}{{ v | text }}{{ ", " if not loop.last }}{%
-endfor %}.</p>{% endif %}{% endfor %}
-<p class="quiet">Paired: the same episodes and images, or the same trainings, on both sides. The shade: values not shown
-to be worse than the best one. Bold: the 95 % interval excludes 0; the intervals are not corrected for their number.</p>
-{% endif %}
-{% if pictures %}<h2>The best configuration on the search images</h2>
-{% for name, image in pictures %}<img src="{{ image }}" alt="{{ name }}">{% endfor %}{% endif %}
-<h2>Again</h2>
-<table>{% for what, command in s.commands.items() %}
-<tr><th>{{ what }}</th><td><code>{{ command }}</code></td></tr>{% endfor %}</table>
-</html>
-"""

@@ -8,9 +8,10 @@ from rich.table import Table
 
 from tune_runner.plan import Prepared
 from tune_runner.records import Records
+from tune_runner.study.answers import answers
 from tune_runner.study.page import HTML, write
 from tune_runner.study.summary import Summary, summarise
-from tune_runner.study.tables import write_tables
+from tune_runner.study.tables import write_findings, write_tables
 from tune_runner.study.words import curve_title, percent, spread, text
 
 
@@ -20,8 +21,8 @@ def make(
     """The summary, and all files of the report, written into the sweep's directory."""
     records = Records(directory)
     summary = summarise(prepared, study, records, commands)
-    files = write(summary, directory)
-    return summary, files + write_tables(directory, study.get_trials(deepcopy=False), records)
+    tables = write_tables(directory, study.get_trials(deepcopy=False), records) + write_findings(directory, summary)
+    return summary, write(summary, prepared, study, records, beside=tables) + tables
 
 
 def show(summary: Summary, directory: Path, console: Console) -> None:
@@ -31,6 +32,11 @@ def show(summary: Summary, directory: Path, console: Console) -> None:
     ended = ", ".join(f"{count} {what}" for what, count in summary.trials.items())
     why = "".join(f"; {count} x {what}" for what, count in summary.failures.items())
     console.print(f"\n{summary.name}: {ended}{why}", style="bold", markup=False, highlight=False)
+    for answer in answers(summary):
+        console.print(f"\n{answer.question}", style="bold", markup=False, highlight=False)
+        for sentence in answer.sentences:
+            console.print(f"  {sentence}", markup=False, highlight=False, soft_wrap=True)
+    console.print()
     if summary.best is not None:
         best = summary.best
         settings = " ".join(f"{name}={text(value)}" for name, value in {**best.parameters, **best.row}.items())

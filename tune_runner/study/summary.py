@@ -4,7 +4,7 @@ The only place where `test` is opened, once, for the one configuration that `sea
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,15 @@ class Summary:
     curves: list[Curve]
     caution: str
     commands: dict[str, str]
+    shared: bool = False  # whether search and test are one pool of images, as in the paper
+    branches: list[Any] = field(default_factory=list)
+    interactions: list[Any] = field(default_factory=list)
+    noise: Any = None
+    means: list[Any] = field(default_factory=list)
+    against_reference: Any = None
+    validation: Any = None
+    optimism: Any = None
+    label_free: list[Any] = field(default_factory=list)
 
 
 def summarise(prepared: Prepared, study: optuna.Study, records: Records, commands: dict[str, str]) -> Summary:
@@ -76,6 +85,7 @@ def summarise(prepared: Prepared, study: optuna.Study, records: Records, command
         curves=[*along(prepared, done, records), *within(done, seed=prepared.spec.seed)],
         caution=_caution(len(done)),
         commands=commands,
+        shared=prepared.episodes[0].shared,
     )
 
 

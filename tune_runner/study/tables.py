@@ -1,4 +1,5 @@
-"""Everything that was measured, as tidy tables for whoever wants to analyse it elsewhere."""
+"""Everything that was measured and found, as tidy tables for whoever wants to analyse it elsewhere: each as CSV and as
+Parquet."""
 
 import csv
 import io
@@ -8,26 +9,66 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
+import pyarrow
+import pyarrow.csv
+import pyarrow.parquet
 from optuna.trial import FrozenTrial
 
 from tune_runner.journal import write_whole
 from tune_runner.records import EpisodeRecord, Records
 from tune_runner.searcher import counts, reason
-
-TRIALS = "trials.csv"
-ROWS = "rows.csv"
+from tune_runner.study.summary import Summary
 
 
 def write_tables(directory: Path, trials: Sequence[FrozenTrial], records: Records) -> list[Path]:
-    """`trials.csv`: one line a trial that counts. `rows.csv`: one line for each episode, point of the trajectory and
-    set of scoring values, with the metrics on the search images; settings as trained, constant ones too."""
-    paths = [directory / TRIALS, directory / ROWS]
+    """`trials`: one line a trial that counts. `rows`: one line for each episode, point of the trajectory and set of
+    scoring values, with the metrics on the search images; settings as trained, constant ones too."""
     ended = [_trial(trial) for trial in trials if counts(trial)]
-    _write(paths[0], list(dict.fromkeys(name for line in ended for name in line)), ended)
     rows = _rows(record for trial in records.episodes() for record in records.of(trial))  # one at a time: they are many
     first = next(rows, {})
-    _write(paths[1], list(first), chain([first] if first else [], rows))
-    return paths
+    return [
+        *_write(directory / "trials", _columns(ended), ended),
+        *_write(directory / "rows", list(first), chain([first] if first else [], rows)),
+    ]
+
+
+def write_findings(directory: Path, summary: Summary) -> list[Path]:
+    """`effects`, `importance`, `means`, `interactions` and `curves`, those that there are: one line a setting, level,
+    pair of levels or value. AUROC and differences are in [0, 1]."""
+    found = {
+        "effects": [_flat(effect) for effect in summary.effects],
+        "importance": [
+            {"where": branch.where, "method": method, "trials": branch.trials, **_flat(share)}
+            for branch in summary.branches
+            for method, shares in (("PED-ANOVA", branch.ped_anova), ("fANOVA", branch.fanova))
+            for share in shares
+        ],
+        "means": [
+            {"parameter": each.parameter, "where": each.where, **_flat(level)}
+            for each in summary.means
+            for level in each.levels
+        ],
+        "interactions": [
+            {"first": pair.first, "second": pair.second, "first_level": one, "second_level": other,
+             "auroc": pair.auroc[row][column], "trials": pair.trials[row][column]}
+            for pair in summary.interactions
+            for row, one in enumerate(pair.first_levels)
+            for column, other in enumerate(pair.second_levels)
+        ],
+        "curves": [
+            {"parameter": curve.parameter, "centre": curve.centre, "unit": curve.unit, **_flat(point)}
+            for curve in summary.curves
+            for point in curve.points
+        ],
+    }  # fmt: skip
+    return [path for name, lines in found.items() if lines for path in _write(directory / name, _columns(lines), lines)]
+
+
+def _flat(finding: Any) -> dict[str, Any]:
+    """A finding's fields, its interval as `low` and `high`."""
+    fields = asdict(finding)
+    low, high = fields.pop("interval")
+    return {**fields, "low": low, "high": high}
 
 
 def _trial(trial: FrozenTrial) -> dict[str, Any]:
@@ -59,8 +100,13 @@ def _rows(episodes: Iterable[EpisodeRecord]) -> Iterator[dict[str, Any]]:
             }
 
 
-def _write(path: Path, columns: list[str], lines: Iterable[dict[str, Any]]) -> None:
-    """A column that is missing in a line is empty there."""
+def _columns(lines: Iterable[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(name for line in lines for name in line))
+
+
+def _write(path: Path, columns: list[str], lines: Iterable[dict[str, Any]]) -> list[Path]:
+    """`path`.csv, and from it `path`.parquet. A column that is missing in a line is empty there."""
+    texts, binary = path.with_suffix(".csv"), path.with_suffix(".parquet")
 
     def write(file: IO[bytes]) -> None:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="")
@@ -69,4 +115,10 @@ def _write(path: Path, columns: list[str], lines: Iterable[dict[str, Any]]) -> N
         writer.writerows(lines)
         text.detach()  # flushes; the file is closed by whoever opened it
 
-    write_whole(path, write)
+    write_whole(texts, write)
+    if not columns:
+        return [texts]
+    whole = pyarrow.csv.ReadOptions(block_size=texts.stat().st_size + 1)  # types are told from the first block
+    table = pyarrow.csv.read_csv(texts, read_options=whole)
+    write_whole(binary, lambda file: pyarrow.parquet.write_table(table, file))
+    return [texts, binary]

@@ -9,8 +9,18 @@ def percent(value: float) -> str:
     return f"{100 * value:z.1f}"
 
 
+def points(difference: float) -> str:
+    """With its sign."""
+    return f"{100 * difference:+z.1f}"
+
+
 def spread(value: float, between: tuple[float, float]) -> str:
     return f"{percent(value)} [{percent(between[0])}, {percent(between[1])}]"
+
+
+def chance(p: float | None) -> str:
+    """To follow a number."""
+    return "" if p is None else ", p < 0.001" if p < 0.001 else f", p = {p:.2g}"
 
 
 def text(value: Any) -> str:

@@ -1,0 +1,125 @@
+"""Optuna's own figures of a study, for looking around: history, slices, contours, parallel coordinates, distribution.
+
+A browser draws every mark of them as a shape, so that large studies are thinned: `thinned` keeps each trial that was
+the best so far, and an even sample of the others.
+"""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import combinations
+
+import optuna
+import plotly.graph_objects as go
+from optuna import visualization
+from optuna.trial import FrozenTrial
+
+from tune_runner.study.interactive import styled
+from tune_runner.study.plots import ACCENT
+
+MOST_MARKS = 2_000  # trials in a plot of one mark each
+MOST_LINES = 150  # trials in a plot of one line or one row and column of a grid each
+_SETTINGS = 3  # the most important ones, whose pairs have contours
+
+
+def thinned(trials: Sequence[FrozenTrial], most: int) -> list[FrozenTrial]:
+    """At most `most` of complete trials, in their order, unless more of them were the best so far."""
+    if len(trials) <= most:
+        return list(trials)
+    kept, best = set(), float("-inf")
+    for index, trial in enumerate(trials):
+        assert trial.value is not None  # complete trials have one
+        if trial.value > best:
+            kept.add(index)
+            best = trial.value
+    others = [index for index in range(len(trials)) if index not in kept]
+    room = max(0, most - len(kept))
+    kept |= {others[place * len(others) // room] for place in range(room)}
+    return [trials[index] for index in sorted(kept)]
+
+
+def history(trials: Sequence[FrozenTrial]) -> go.Figure:
+    shown = thinned(trials, MOST_MARKS)
+    with _quiet():
+        figure = visualization.plot_optimization_history(_study(shown), target_name="search AUROC")
+    for trace in figure.data[:2]:
+        trace.x = [trial.number for trial in shown]  # Optuna's are those of the thinned study
+    figure.data[0].marker.color = ACCENT
+    figure.data[0].marker.opacity = 0.6
+    return _percent(styled(figure, height=340), legend=True)
+
+
+def slices(trials: Sequence[FrozenTrial], parameters: Sequence[str]) -> list[go.Figure]:
+    """One for each setting; darker marks are later trials."""
+    study = _study(thinned(trials, MOST_MARKS))
+    found = []
+    for name in parameters:
+        with _quiet():
+            figure = visualization.plot_slice(study, [name], target_name="search AUROC")
+        figure.update_traces(marker={"showscale": False})
+        found.append(_percent(styled(figure, height=280)))
+    return found
+
+
+def contours(trials: Sequence[FrozenTrial], parameters: Sequence[str]) -> list[go.Figure]:
+    """One for each pair of the first few settings."""
+    found = []
+    for pair in combinations(parameters[:_SETTINGS], 2):
+        both = [trial for trial in trials if set(pair) <= set(trial.params)]
+        study = _study(thinned(both, MOST_LINES))
+        with _quiet():
+            figure = visualization.plot_contour(study, list(pair))
+        if not figure.data:
+            continue
+        figure.update_traces(
+            colorbar={"title": "AUROC", "tickformat": ".0%", "thickness": 12}, selector={"type": "contour"}
+        )
+        found.append(styled(figure, height=340))
+    return found
+
+
+def parallel(trials: Sequence[FrozenTrial], parameters: Sequence[str]) -> go.Figure | None:
+    """Over the settings that every trial has; None if there are fewer than two of them."""
+    common = [name for name in parameters if all(name in trial.params for trial in trials)]
+    if len(common) < 2:
+        return None
+    study = _study(thinned(trials, MOST_LINES))
+    with _quiet():
+        figure = visualization.plot_parallel_coordinate(study, common, target_name="search AUROC")
+    return styled(figure, height=420)
+
+
+def distribution(trials: Sequence[FrozenTrial]) -> go.Figure:
+    """The share of trials at or below each AUROC."""
+    with _quiet():
+        figure = visualization.plot_edf(_study(thinned(trials, MOST_MARKS)), target_name="search AUROC")
+    figure.update_traces(line={"color": ACCENT})
+    styled(figure, height=300).update_layout(showlegend=False)
+    figure.update_xaxes(tickformat=".0%")
+    figure.update_yaxes(title="share of trials at or below")
+    return figure
+
+
+def _study(trials: Sequence[FrozenTrial]) -> optuna.Study:
+    study = optuna.create_study(direction="maximize")
+    study.add_trials(trials)
+    return study
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Optuna warns of trials that lack a conditional setting, which is known."""
+    level = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        optuna.logging.set_verbosity(level)
+
+
+def _percent(figure: go.Figure, *, legend: bool = False) -> go.Figure:
+    figure.update_yaxes(tickformat=".0%")
+    figure.update_layout(showlegend=legend, legend={"orientation": "h", "y": 1.1})
+    return figure
