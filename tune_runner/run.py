@@ -93,6 +93,7 @@ def inputs(prepared: Prepared, share: cluster.Share) -> Inputs:
         device="auto" if share.gpu else "cpu",
         trial_time=budget.trial_time,
         retries=budget.retries,
+        objective=prepared.spec.objective,
     )
 
 
@@ -100,7 +101,7 @@ def scheduler(spec: SweepSpec) -> TrialScheduler:
     if spec.search.scheduler == "asha":
         return AsyncHyperBandScheduler(
             time_attr="training_iteration",
-            metric="auroc",
+            metric="objective",
             mode="max",
             max_t=spec.episodes,
             grace_period=1,
@@ -143,6 +144,7 @@ def context(prepared: Prepared, directory: Path, share: cluster.Share) -> SweepC
         tags=tags,
         reproduce=f"{python()} --reproduce {shlex.quote(str(directory))} --trial {{trial}}",
         varied=tuple(dict.fromkeys(name for _, name, _ in walk(spec.space.parameters))),
+        objective=spec.objective,
     )
 
 
@@ -218,7 +220,7 @@ def _drive(
     spec = prepared.spec
     study = open_study(directory, spec)
     _same_inputs(study, prepared, directory)
-    before = reconcile(study, Records(directory), episodes=spec.episodes)
+    before = reconcile(study, Records(directory), episodes=spec.episodes, objective=spec.objective)
     searcher = StudySearcher(study, spec)
     ended = [trial for trial in study.get_trials(deepcopy=False) if counts(trial)]
     progress = Progress(

@@ -69,8 +69,8 @@ _PAGE = """<!doctype html>
 {% if s.best %}
 <h2>Which settings are good here</h2>
 <p class="big">{{ spread(s.best.test_auroc, s.best.test_interval) }} % AUROC on test</p>
-<p>Trial {{ s.best.trial }}; search AUROC {{ spread(s.best.search_auroc, s.best.search_interval) }} %, by which it was
-chosen. Test per episode:
+<p>Trial {{ s.best.trial }}; search AUROC {{ spread(s.best.search_auroc, s.best.search_interval) }} %; it was chosen by
+{{ "this" if s.best.chosen_by == "auroc" else s.best.chosen_by }}. Test per episode:
 {% for v in s.best.test_per_episode %}{{ v | percent }}{{ ", " if not loop.last }}{% endfor %}.
 Intervals: 95 %, bootstrap over episodes and images.</p>
 <table>{% for group in (s.best.parameters, s.best.row) %}{% for name, value in group.items() %}

@@ -7,12 +7,24 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from coftad.metrics import Floats, aurocs
 from tune_runner.plan import Prepared
 from tune_runner.records import EpisodeRecord, Records
+
+MEASURED = ("auroc", "criteria")
+"""What the study keeps of a row beside its settings."""
 
 
 def completed(study: optuna.Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+
+
+def search_auroc(trial: FrozenTrial) -> float:
+    """Of a complete trial's chosen row. `trial.value` is the objective's, which is AUROC unless the sweep chose without
+    labels; trials of earlier versions know no other."""
+    found = trial.user_attrs.get("search_auroc", trial.value)
+    assert found is not None  # complete trials have a value
+    return float(found)
 
 
 def rows(record: EpisodeRecord) -> list[dict[str, Any]]:
@@ -31,3 +43,14 @@ def labels_and_scores(
         labels.append(prepared.image_set.labels[arrays.image_rows[chosen]])
         scores.append(arrays.scores[row, chosen])
     return labels, scores
+
+
+def test_aurocs(prepared: Prepared, records: Records, trial: int) -> Floats:
+    """(episodes, rows): AUROC of every row of a trial on the test images. For judging what chose, never for choosing.
+    Raises RecordingError."""
+    found = []
+    for record in records.of(trial):
+        arrays = records.scores(record)
+        chosen = np.isin(arrays.image_rows, prepared.episodes[record.episode].test_rows)
+        found.append(aurocs(prepared.image_set.labels[arrays.image_rows[chosen]], arrays.scores[:, chosen]))
+    return np.stack(found)

@@ -10,9 +10,11 @@ from typing import IO, Any
 
 from optuna.trial import FrozenTrial
 
+from coftad.criteria import SIGNS
 from tune_runner.journal import write_whole
 from tune_runner.records import EpisodeRecord, Records
 from tune_runner.searcher import counts, reason
+from tune_runner.study.scored import search_auroc
 
 TRIALS = "trials.csv"
 ROWS = "rows.csv"
@@ -20,7 +22,8 @@ ROWS = "rows.csv"
 
 def write_tables(directory: Path, trials: Sequence[FrozenTrial], records: Records) -> list[Path]:
     """`trials.csv`: one line a trial that counts. `rows.csv`: one line for each episode, point of the trajectory and
-    set of scoring values, with the metrics on the search images; settings as trained, constant ones too."""
+    set of scoring values, with the metrics on the search images and the criteria
+    without labels; settings as trained, constant ones too."""
     paths = [directory / TRIALS, directory / ROWS]
     ended = [_trial(trial) for trial in trials if counts(trial)]
     _write(paths[0], list(dict.fromkeys(name for line in ended for name in line)), ended)
@@ -36,7 +39,7 @@ def _trial(trial: FrozenTrial) -> dict[str, Any]:
         "trial": trial.number,
         "state": trial.state.name.lower(),
         "reason": reason(trial) or "",
-        "search_auroc": trial.value,
+        "search_auroc": None if trial.value is None else search_auroc(trial),
         "auroc_std": trial.user_attrs.get("auroc_std"),
         **trial.params,
         **{f"best.{name}": value for name, value in best.items()},
@@ -54,6 +57,7 @@ def _rows(episodes: Iterable[EpisodeRecord]) -> Iterator[dict[str, Any]]:
                 "steps": row.steps,
                 **asdict(row.scoring),
                 **asdict(row.search),
+                **{name: row.criteria.get(name) for name in SIGNS},
                 "seconds": round(sum(record.seconds.values()), 3),
                 "host": record.host,
             }
