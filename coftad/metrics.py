@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
 from coftad.seeding import numpy_generator
@@ -40,6 +41,16 @@ def evaluate(labels: NDArray[np.int8], scores: Floats) -> Metrics:
         average_precision=float(average_precision_score(labels, scores)),
         f1_max=float(f1.max()),
     )
+
+
+def aurocs(labels: NDArray[np.int8], scores_RN: Floats) -> Floats:
+    """(R,): AUROC of each line of scores, all at once, by ranks (Mann and Whitney); a tie counts one half. Raises as
+    `evaluate` does."""
+    _check(labels, scores_RN)
+    anomalous = labels == 1
+    count = np.count_nonzero(anomalous)
+    above = rankdata(scores_RN, axis=1)[:, anomalous].sum(1) - count * (count + 1) / 2
+    return above / (count * (len(labels) - count))
 
 
 def resample(labels: NDArray[np.int8], *, seed: int, resamples: int) -> Floats:
@@ -115,6 +126,6 @@ def auroc_over_episodes(
 
 def _check(labels: NDArray[np.int8], scores: Floats) -> None:
     if not np.isfinite(scores).all():
-        raise NonFiniteScores(f"{np.count_nonzero(~np.isfinite(scores))} of {len(scores)} scores are not finite")
+        raise NonFiniteScores(f"{np.count_nonzero(~np.isfinite(scores))} of {scores.size} scores are not finite")
     if len(np.unique(labels)) != 2:
         raise ValueError(f"labels hold {np.unique(labels).tolist()}; both 0 (normal) and 1 (anomalous) are needed")

@@ -5,7 +5,8 @@ A *row* is one point of the trajectory under one set of scoring values. One fine
 
 import time
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import numpy as np
@@ -14,12 +15,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass as validated
 
+from coftad import criteria
 from coftad.embeddings import embed, embed_augmented, to_float
 from coftad.finetune import finetune
 from coftad.metrics import Metrics, evaluate
 from coftad.scorers import score_all
 from coftad.seeding import derive, torch_generator
-from coftad.types import _STRICT, Episode, FineTuning, Scoring, Steps
+from coftad.types import _STRICT, Criterion, Episode, FineTuning, Scoring, Steps
 from coftad.views import POSITIVES
 from coftad.weights import StateDict
 
@@ -35,17 +37,20 @@ class TrialConfig:
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One point of the trajectory under one set of scoring values, measured on the search images only."""
+    """One point of the trajectory under one set of scoring values. search: measured on the search images only.
+    criteria: measured without labels, those that exist (see `coftad.criteria.measure`)."""
 
     steps: int
     scoring: Scoring
     search: Metrics
+    criteria: Mapping[Criterion, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
 class TrialResult:
     """rows: len(points) * len(scorings), points outermost. scores: (rows, S) float64 for `image_rows` (S,), rows of
-    the pool, search and test together. losses: each (steps,), names con, pp, np, all. seconds: train, embed, score."""
+    the pool, search and test together. losses: each (steps,), names con, pp, np, all. seconds: train, embed, score,
+    criteria."""
 
     rows: tuple[Row, ...]
     scores: NDArray[np.float64]
@@ -89,9 +94,13 @@ def run(config: TrialConfig, episode: Episode, state: StateDict | None, *, devic
         clock.lap("embed")
         found = score_all(config.scorings, augmented, features, seed=derive(episode.seed, "scorer")).numpy()
         scores.append(found)
-        for scoring, values in zip(config.scorings, found, strict=True):
-            rows.append(Row(steps, scoring, evaluate(labels[in_search], values[in_search])))
+        measured = [evaluate(labels[in_search], values[in_search]) for values in found]
         clock.lap("score")
+        unlabelled = criteria.measure(
+            network, training, config.scorings, support, augmented, losses["all"], seed=episode.seed
+        )
+        rows += [Row(steps, *each) for each in zip(config.scorings, measured, unlabelled, strict=True)]
+        clock.lap("criteria")
     return TrialResult(
         rows=tuple(rows),
         scores=np.concatenate(scores),

@@ -20,6 +20,7 @@ Backbone = Literal["resnet18", "resnet50"]
 PositiveView = Literal["flowers", "cifar_c", "industrial"]
 NegativeView = Literal["none", "cutpaste", "cutpaste_scar", "cutpaste_3way", "blur_brightness_contrast", "void"]
 ScorerName = Literal["gaussian", "knn", "isolation_forest"]
+Criterion = Literal["unused_negative", "used_negative", "compactness", "loss"]
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 

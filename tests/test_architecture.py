@@ -12,13 +12,19 @@ LEVELS = [
     {"types", "seeding"},
     {"devices"},
     {"datasets", "views", "losses", "weights", "folding", "networks", "scorers", "metrics"},
-    {"finetune", "embeddings"},
+    {"finetune", "embeddings", "criteria"},
     {"detectors"},
     {"trial"},
     {"__main__"},
 ]
 # Within one level: what may be seen beside the lower levels.
-SIBLINGS = {("networks", "weights"), ("networks", "folding"), ("finetune", "embeddings"), ("metrics", "seeding")}
+SIBLINGS = {
+    ("networks", "weights"),
+    ("networks", "folding"),
+    ("finetune", "embeddings"),
+    ("criteria", "embeddings"),
+    ("metrics", "seeding"),
+}
 FORBIDDEN_IN_COFTAD = {"ray", "optuna", "mlflow", "tune_runner", "rich"}
 
 

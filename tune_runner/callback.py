@@ -5,6 +5,7 @@ the sweep and says why afterwards.
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -93,6 +94,7 @@ class SweepCallback(tune.Callback):
         self.progress = progress
         self.halt = halt
         self.ended = ended  # told when the study has a new result
+        self.highest = -math.inf  # value of a trial of this driver
 
     # Tune pickles its callbacks into a snapshot that we never read.
     def __getstate__(self) -> dict[str, Any]:
@@ -125,14 +127,14 @@ class SweepCallback(tune.Callback):
         if pruned and (self.halt.stop_all() or episodes == 0):
             return  # not stopped by the scheduler: `interrupt` closes it
         records = self.records.of(asked.number)
-        found = verdict(records)
-        value = found.value
-        self.searcher.complete(trial.trial_id, value, found.attributes, pruned=pruned)
+        found = verdict(records, self.prepared.spec.objective)
+        self.searcher.complete(trial.trial_id, found.value, found.attributes, pruned=pruned)
         self._track(Outcome(trial=asked.number, state="pruned" if pruned else "complete", ray_trial=trial.trial_id))
-        if not pruned and (self.progress.best is None or value > self.progress.best[1]):
-            self.progress.best = (asked.number, value, self._interval(records, found.best))
+        if not pruned and found.value > self.highest:
+            self.highest = found.value
+            self.progress.best = (asked.number, found.auroc, self._interval(records, found.best))
         self.ended()
-        self.progress.ended(asked.number, "pruned" if pruned else "complete", f"{value:.3f}")
+        self.progress.ended(asked.number, "pruned" if pruned else "complete", f"{found.auroc:.3f}")
 
     @guarded
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
@@ -146,7 +148,7 @@ class SweepCallback(tune.Callback):
         try:
             for trial_id, asked in list(self.searcher.running.items()):
                 if found := self._whole(asked.number):
-                    result = verdict(found)
+                    result = verdict(found, self.prepared.spec.objective)
                     self.searcher.complete(trial_id, result.value, result.attributes, pruned=False)
                     self._track(Outcome(trial=asked.number, state="complete", ray_trial=trial_id))
                 else:
@@ -158,7 +160,7 @@ class SweepCallback(tune.Callback):
 
     def _whole(self, trial: int) -> list[EpisodeRecord]:
         try:
-            return whole(self.records, trial, len(self.prepared.episodes))
+            return whole(self.records, trial, len(self.prepared.episodes), self.prepared.spec.objective)
         except RecordingError:  # what stopped the sweep, perhaps; the next driver looks again
             return []
 
@@ -208,7 +210,10 @@ def _as_record(finished: FinishedEpisode, ray_trial: str, prepared: Prepared) ->
         episode=finished.episode,
         seed=prepared.episodes[finished.episode].seed,
         training=finished.config.training,
-        rows=tuple(RowRecord(steps=row.steps, scoring=row.scoring, search=row.search) for row in result.rows),
+        rows=tuple(
+            RowRecord(steps=row.steps, scoring=row.scoring, search=row.search, criteria=dict(row.criteria))
+            for row in result.rows
+        ),
         seconds=dict(result.seconds),
         finished_at=time.time(),
         host=finished.host,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from coftad.types import Scoring
 from tune_runner import artifacts
+from tune_runner import objective as objectives
 from tune_runner.context import Outcome, Split, SweepContext
 from tune_runner.records import EpisodeRecord, Records, RowRecord
 
@@ -43,13 +44,14 @@ class Scored:
     scores: NDArray[np.float64]
 
 
-def best_row(records: Sequence[EpisodeRecord]) -> tuple[int, Scoring]:
-    """Steps and scoring with the highest mean AUROC on the search images over all of these episodes.
+def best_row(records: Sequence[EpisodeRecord], objective: objectives.Objective = "auroc") -> tuple[int, Scoring]:
+    """Steps and scoring with the highest mean of the objective over all of these episodes.
 
     records: of one configuration, at least one. The first of equals wins. Only rows that every episode has compete.
     """
-    means = {key: float(np.mean([row.search.auroc for row in rows])) for key, rows in _common_rows(records).items()}
-    return max(means, key=means.__getitem__)
+    rows = _common_rows(records)
+    values_ER = np.stack([objectives.values(row, objective) for row in rows.values()], axis=1)
+    return list(rows)[objectives.best_row(values_ER)]
 
 
 def scored(
@@ -91,7 +93,7 @@ def content(context: SweepContext, outcome: Outcome, episodes: Sequence[EpisodeR
         if training.negative_augmentation == "none":
             del params["lambda_np"]  # weighs a loss that is not there; a value would plot as if it mattered
     if episodes:
-        steps, scoring = best_row(episodes)
+        steps, scoring = best_row(episodes, context.objective)
         params |= {"steps": str(steps)} | {name: str(value) for name, value in asdict(scoring).items()}
         if scoring.scorer != "knn":
             del params["neighbours"]
@@ -130,7 +132,7 @@ def draw(
 ) -> None:
     """Fill `folder` with config.yaml, scores.csv, roc.png, score_histogram.png and gallery.png of one row, by default
     the best. The folder appears complete or not at all. Raises OSError, RecordingError."""
-    row = row or best_row(episodes)
+    row = row or best_row(episodes, context.objective)
     runs = scored(context, records, episodes, row, split)
     unfinished = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -176,8 +178,8 @@ def _common_rows(records: Sequence[EpisodeRecord]) -> dict[tuple[int, Scoring], 
 
 
 def _row_metrics(episodes: Sequence[EpisodeRecord], best: tuple[int, Scoring]) -> list[tuple[str, float, int]]:
-    """`auroc` is what the study saw. `auroc_over/*` are charts: their step is the episode, the number of augmentations
-    N_A, or the training step, all else as in the best row."""
+    """`auroc` and `criteria/*` are those of the best row. `auroc_over/*` are charts: their step is the episode, the
+    number of augmentations N_A, or the training step, all else as in the best row."""
     rows = _common_rows(episodes)
     steps, scoring = best
     chosen = [row.search for row in rows[best]]
@@ -193,6 +195,7 @@ def _row_metrics(episodes: Sequence[EpisodeRecord], best: tuple[int, Scoring]) -
         ("f1_max", float(np.mean([metrics.f1_max for metrics in chosen])), 0),
         ("seconds/total", sum(map(_total, episodes)), 0),
     ]
+    result += [(f"criteria/{name}", value, 0) for name, value in objectives.mean_criteria(rows[best]).items()]
     if len(aurocs) > 1:
         result.append(("auroc_std", float(np.std(aurocs, ddof=1)), 0))
     parts = dict.fromkeys(name for record in episodes for name in record.seconds)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from coftad.types import Episode, FineTuning, ImageSet, InputError
 from tune_runner.journal import RecordingError, write_whole
+from tune_runner.objective import Objective
 from tune_runner.redact import has_credentials, redact
 
 Split = Literal["search", "test"]
@@ -46,6 +47,7 @@ class SweepContext:
     (`git_tags`), `weights` (e.g. "auto: random") and `weights_sha256`, and the like.
     reproduce: the command that repeats one configuration, with `{trial}` in place of its number.
     episodes: by index, over `image_set`. varied: the parameters that MLflow's table shows: those of the search space.
+    objective: what the best row of a configuration is chosen by.
     """
 
     name: str
@@ -58,6 +60,7 @@ class SweepContext:
     tags: Mapping[str, str] = field(default_factory=dict)
     reproduce: str = ""
     varied: tuple[str, ...] = ("backbone", "negative_augmentation", "lambda_pp", "lambda_np", "beta", "steps", "n_a")
+    objective: Objective = "auroc"
 
     @property
     def destination(self) -> str:
@@ -89,6 +92,7 @@ class SweepContext:
             "tags": dict(self.tags),
             "reproduce": self.reproduce,
             "varied": self.varied,
+            "objective": self.objective,
             "image_set": {"name": pool.name, "digest": pool.digest, "provenance": dict(pool.provenance)},
             "episode_seeds": {str(index): episode.seed for index, episode in self.episodes.items()},
         }
@@ -147,6 +151,7 @@ class SweepContext:
             tags=described["tags"],
             reproduce=described["reproduce"],
             varied=tuple(described["varied"]),
+            objective=described.get("objective", "auroc"),  # what it was before there was a choice
         )
 
 

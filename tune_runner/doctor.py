@@ -24,6 +24,7 @@ from tune_runner.doctor_records import Shelf
 from tune_runner.journal import RecordingError, write_whole
 from tune_runner.ledger import DirectoryInUse
 from tune_runner.lock import driving, in_use
+from tune_runner.objective import Objective
 from tune_runner.reconcile import STUDY, load_study, outcomes, reconcile, verdict
 from tune_runner.records import Records
 from tune_runner.run import SPEC
@@ -48,6 +49,11 @@ class _Sweep:
     @property
     def episodes(self) -> int | None:
         return None if self.spec is None else self.spec.episodes
+
+    @property
+    def objective(self) -> Objective:
+        """What sweep.yaml says; where nobody can read that, what it usually is."""
+        return "auroc" if self.spec is None else self.spec.objective
 
 
 def doctor(directory: Path, console: Console, *, fix: bool, tracking_uri: str | None = None) -> int:
@@ -92,7 +98,7 @@ def diagnose(directory: Path, *, tracking_uri: str | None = None) -> list[Disagr
     found = sweep.unreadable + doctor_records.check(sweep.shelf, resting=sweep.resting)
     if sweep.study is not None:
         found += doctor_records.check_against(sweep.shelf, sweep.trials, sweep.episodes, resting=sweep.resting)
-        found += doctor_study.check(sweep.trials, sweep.shelf, sweep.episodes, resting=sweep.resting)
+        found += doctor_study.check(sweep.trials, sweep.shelf, sweep.episodes, sweep.objective, resting=sweep.resting)
     if sweep.resting:
         found += _diagnose_tracking(sweep, tracking_uri)
     return found
@@ -176,11 +182,11 @@ def _mend(directory: Path, tracking_uri: str | None) -> str:
         doctor_records.mend(directory, found)
         if sweep.study is not None and sweep.spec is not None:
             shelf = doctor_records.scan(directory)
-            if changed := doctor_study.corrected(sweep.trials, shelf, sweep.spec.episodes):
+            if changed := doctor_study.corrected(sweep.trials, shelf, sweep.spec.episodes, sweep.objective):
                 doctor_study.replace(directory, sweep.study, changed)
             study = load_study(directory)
             assert study is not None
-            reconcile(study, Records(directory), episodes=sweep.spec.episodes)
+            reconcile(study, Records(directory), episodes=sweep.spec.episodes, objective=sweep.objective)
         return _mend_tracking(directory, tracking_uri)
 
 
@@ -243,7 +249,7 @@ def _expected(sweep: _Sweep) -> Mapping[int, Expected]:
         auroc = None
         if outcome.trial in sweep.shelf.spans:
             with contextlib.suppress(ValueError):  # episodes that do not fit together: the study's part names them
-                auroc = verdict(sweep.shelf.of(outcome.trial)).value
+                auroc = verdict(sweep.shelf.of(outcome.trial), sweep.objective).auroc
         expected[outcome.trial] = Expected(outcome, auroc)
     return expected
 

@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 from tune_runner.disagreement import Disagreement
 from tune_runner.doctor_records import Shelf, fresh_folder
 from tune_runner.journal import RecordingError
+from tune_runner.objective import Objective
 from tune_runner.reconcile import STUDY, configuration, verdict
 from tune_runner.records import EpisodeRecord
 from tune_runner.searcher import DUPLICATE, INTERRUPTED, reason
@@ -26,14 +27,20 @@ _ENDED_WELL = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 def check(
-    trials: Mapping[int, FrozenTrial], shelf: Shelf, episodes: int | None, *, resting: bool
+    trials: Mapping[int, FrozenTrial],
+    shelf: Shelf,
+    episodes: int | None,
+    objective: Objective = "auroc",
+    *,
+    resting: bool,
 ) -> list[Disagreement]:
-    """Trials by number. episodes: of a whole trial, None if not known. resting: no driver is at work."""
+    """Trials by number. episodes: of a whole trial, None if not known; then `objective` is not known either, and no
+    value is compared. resting: no driver is at work."""
     found: list[Disagreement] = []
     for number, trial in trials.items():
         records = shelf.of(number) if number in shelf.spans else []
         if trial.state in _ENDED_WELL:
-            found += _ended(trial, records, episodes)
+            found += _ended(trial, records, episodes, objective)
         elif resting and episodes is not None:
             if trial.state == TrialState.RUNNING:
                 found.append(_running(trial, records, episodes))
@@ -42,16 +49,18 @@ def check(
     return found
 
 
-def corrected(trials: Mapping[int, FrozenTrial], shelf: Shelf, episodes: int) -> dict[int, FrozenTrial]:
+def corrected(
+    trials: Mapping[int, FrozenTrial], shelf: Shelf, episodes: int, objective: Objective = "auroc"
+) -> dict[int, FrozenTrial]:
     """What ended trials should say, by number, as far as they say anything else. RUNNING ones are `reconcile`'s."""
     changed: dict[int, FrozenTrial] = {}
     for number, trial in trials.items():
         records = shelf.of(number) if number in shelf.spans else []
-        if trial.state in _ENDED_WELL and any(_ended(trial, records, episodes)):
+        if trial.state in _ENDED_WELL and any(_ended(trial, records, episodes, objective)):
             usable = _usable(records, _expected(trial, episodes))
-            changed[number] = _told(trial, records) if usable else _lost(trial)
+            changed[number] = _told(trial, records, objective) if usable else _lost(trial)
         elif trial.state == TrialState.FAIL and _finished_unnoticed(trial, records, episodes, trials):
-            changed[number] = _told(trial, records)
+            changed[number] = _told(trial, records, objective)
             retry = _last_retry(trial, trials)
             if retry is not trial:
                 changed[retry.number] = _repeated(retry, number)
@@ -79,7 +88,9 @@ def replace(directory: Path, study: optuna.Study, changed: Mapping[int, FrozenTr
         raise RecordingError(path, error) from error
 
 
-def _ended(trial: FrozenTrial, records: list[EpisodeRecord], episodes: int | None) -> Iterator[Disagreement]:
+def _ended(
+    trial: FrozenTrial, records: list[EpisodeRecord], episodes: int | None, objective: Objective
+) -> Iterator[Disagreement]:
     number, state = trial.number, trial.state.name
     expected = _expected(trial, episodes)
     if not _usable(records, expected):
@@ -93,11 +104,11 @@ def _ended(trial: FrozenTrial, records: list[EpisodeRecord], episodes: int | Non
             mendable=episodes is not None,
         )
         return
-    value = verdict(records).value
+    value = verdict(records, objective).value
     if trial.value is None or not math.isclose(trial.value, value, rel_tol=1e-9, abs_tol=1e-12):
         yield Disagreement(
             "value",
-            f"trial {number}: the study says AUROC {trial.value}; the records say {value}",
+            f"trial {number}: the study says {objective} {trial.value}; the records say {value}",
             "the study takes the records' value",
             number,
             mendable=episodes is not None,
@@ -163,8 +174,8 @@ def _usable(records: list[EpisodeRecord], episodes: int | None) -> bool:
     return len({tuple((row.steps, row.scoring) for row in record.rows) for record in records}) == 1
 
 
-def _told(trial: FrozenTrial, records: list[EpisodeRecord]) -> FrozenTrial:
-    result, told = verdict(records), copy.deepcopy(trial)
+def _told(trial: FrozenTrial, records: list[EpisodeRecord], objective: Objective) -> FrozenTrial:
+    result, told = verdict(records, objective), copy.deepcopy(trial)
     if told.state == TrialState.PRUNED:
         told.intermediate_values = {len(records): result.value}
     else:

@@ -18,10 +18,10 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState
 from coftad.types import FineTuning, InputError
 from tune_runner.context import Outcome
 from tune_runner.journal import RecordingError
+from tune_runner.objective import Objective, best_row, mean_criteria, values
 from tune_runner.records import EpisodeRecord, Records
 from tune_runner.searcher import INTERRUPTED, counts, reason
 from tune_runner.spec import SweepSpec, load
-from tune_runner.trainable import best_row
 
 STUDY = "study.db"
 _STATES: dict[TrialState, Literal["complete", "pruned", "failed"]] = {
@@ -33,10 +33,11 @@ _STATES: dict[TrialState, Literal["complete", "pruned", "failed"]] = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the records of one configuration come to. best: the row with the highest mean AUROC over episodes, which
-    `value` is; attributes: what the study keeps beside it."""
+    """What the records of one configuration come to. best: the row with the highest mean of the objective over
+    episodes, which `value` is; auroc: mean search AUROC of that row; attributes: what the study keeps beside it."""
 
     value: float
+    auroc: float
     best: int
     attributes: dict[str, Any]
 
@@ -49,29 +50,36 @@ class Reconciled:
     queued: tuple[int, ...]
 
 
-def verdict(records: Sequence[EpisodeRecord]) -> Verdict:
-    """records: of one trial, at least one, by episode. Raises ValueError if they do not have the same rows."""
+def verdict(records: Sequence[EpisodeRecord], objective: Objective = "auroc") -> Verdict:
+    """records: of one trial, at least one, by episode. Raises ValueError if they do not have the same rows, or no row
+    that has the objective."""
     [keys] = {tuple((row.steps, row.scoring) for row in record.rows) for record in records}
-    aurocs_ER = np.array([[row.search.auroc for row in record.rows] for record in records])
-    best, means = best_row(aurocs_ER), aurocs_ER.mean(0)
+    values_ER = np.stack([values(record.rows, objective) for record in records])
+    aurocs_ER = np.stack([values(record.rows, "auroc") for record in records])
+    best, means = best_row(values_ER), aurocs_ER.mean(0)
     described = [{"steps": steps, **vars(scoring)} for steps, scoring in keys]
+    criteria = [mean_criteria([record.rows[row] for record in records]) for row in range(len(keys))]
     attributes = {
         "ray_trial": records[0].ray_trial,
         "episodes": len(records),
         "auroc_std": float(aurocs_ER[:, best].std(ddof=1)) if len(records) > 1 else None,
+        "search_auroc": float(means[best]),
         "best_row": described[best],
-        "rows": [{**row, "auroc": float(mean)} for row, mean in zip(described, means, strict=True)],
+        "rows": [
+            {**row, "auroc": float(mean), "criteria": own}
+            for row, mean, own in zip(described, means, criteria, strict=True)
+        ],
     }
-    return Verdict(float(aurocs_ER[:, best].mean()), best, attributes)
+    return Verdict(float(values_ER[:, best].mean()), float(means[best]), best, attributes)
 
 
-def whole(records: Records, trial: int, episodes: int) -> list[EpisodeRecord]:
+def whole(records: Records, trial: int, episodes: int, objective: Objective = "auroc") -> list[EpisodeRecord]:
     """All records of a trial that has every episode, in the same rows, with scores that can be read; else none."""
     found = records.of(trial)
     if [record.episode for record in found] != list(range(episodes)):
         return []
     try:
-        verdict(found)
+        verdict(found, objective)
         for record in found:
             records.scores(record)
     except (RecordingError, ValueError):  # damage from outside: the configuration has to run again
@@ -79,7 +87,7 @@ def whole(records: Records, trial: int, episodes: int) -> list[EpisodeRecord]:
     return found
 
 
-def reconcile(study: optuna.Study, records: Records, *, episodes: int) -> Reconciled:
+def reconcile(study: optuna.Study, records: Records, *, episodes: int, objective: Objective = "auroc") -> Reconciled:
     """Close what a driver that is gone left open in the study; to be called while no driver is at work.
 
     A RUNNING trial with all `episodes` recorded is finished, and told so. Any other RUNNING trial fails, with the
@@ -92,8 +100,8 @@ def reconcile(study: optuna.Study, records: Records, *, episodes: int) -> Reconc
     for trial in trials:
         why = reason(trial)
         if trial.state == TrialState.RUNNING:
-            if found := whole(records, trial.number, episodes):
-                result = verdict(found)
+            if found := whole(records, trial.number, episodes, objective):
+                result = verdict(found, objective)
                 # A driver may have noted a reason and been killed before it told it: it holds no more.
                 _note(study, trial, {**result.attributes, "reason": None})
                 study.tell(trial.number, result.value)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from coftad.metrics import Metrics
-from coftad.types import FineTuning, Scoring
+from coftad.types import Criterion, FineTuning, Scoring
 from tune_runner.journal import Journal, RecordingError, write_whole
 
 
@@ -31,14 +31,15 @@ def scores_file(trial: int, episode: int) -> str:
 
 
 class RowRecord(BaseModel):
-    """One point of the trajectory under one set of scoring values, on the search images. Metrics are finite: a
-    configuration that gives NaN has failed and has no record."""
+    """One point of the trajectory under one set of scoring values, on the search images, and without labels. Numbers
+    are finite: a configuration that gives NaN has failed and has no record."""
 
     model_config = ConfigDict(frozen=True)
 
     steps: int
     scoring: Scoring
     search: Metrics
+    criteria: dict[Criterion, float] = Field(default_factory=dict)
 
     @field_validator("search")
     @classmethod
@@ -46,6 +47,13 @@ class RowRecord(BaseModel):
         if not all(map(math.isfinite, astuple(search))):
             raise ValueError(f"metrics must be finite, got {search}")
         return search
+
+    @field_validator("criteria")
+    @classmethod
+    def _finite_too(cls, criteria: dict[Criterion, float]) -> dict[Criterion, float]:
+        if not all(map(math.isfinite, criteria.values())):
+            raise ValueError(f"criteria must be finite, got {criteria}")
+        return criteria
 
 
 class EpisodeRecord(BaseModel):

@@ -9,6 +9,7 @@ from coftad import trial
 from coftad.devices import pick, repeatable
 from coftad.types import InputError
 from tune_runner import cluster, plan
+from tune_runner.objective import best_row, values
 from tune_runner.reconcile import load_study
 from tune_runner.records import Records
 from tune_runner.spec import load
@@ -37,7 +38,7 @@ def reproduce(directory: Path, number: int, console: Console) -> int:
             )
         before = Records(directory).scores(record).scores
         equal = np.array_equal(result.scores, before)
-        best = max(range(len(result.rows)), key=lambda row: result.rows[row].search.auroc)
+        best = best_row(values(result.rows, spec.objective)[None])
         difference = "" if equal else f", by at most {np.abs(result.scores - before).max():.3g}"
         console.print(
             f"trial {number}, episode {record.episode}: {'identical' if equal else 'DIFFERENT'}{difference}; "

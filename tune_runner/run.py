@@ -119,6 +119,7 @@ def context(prepared: Prepared, directory: Path, share: cluster.Share) -> SweepC
         tags=tags,
         reproduce=f"{python()} --reproduce {shlex.quote(str(directory))} --trial {{trial}}",
         varied=tuple(dict.fromkeys(name for _, name, _ in walk(spec.space.parameters))),
+        objective=spec.objective,
     )
 
 
@@ -201,7 +202,7 @@ def _drive(
     spec = prepared.spec
     study = open_study(directory, spec)
     _same_inputs(study, prepared, directory)
-    before = reconcile(study, Records(directory), episodes=spec.episodes)
+    before = reconcile(study, Records(directory), episodes=spec.episodes, objective=spec.objective)
     searcher = StudySearcher(study, spec)
     ended = [trial for trial in study.get_trials(deepcopy=False) if counts(trial)]
     progress = Progress(

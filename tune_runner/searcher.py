@@ -83,7 +83,7 @@ class StudySearcher(Searcher):
     """Suggests until `spec.budget.trials` trials of the study count. Never raises into Tune."""
 
     def __init__(self, study: optuna.Study, spec: SweepSpec) -> None:
-        super().__init__(metric="auroc", mode="max")
+        super().__init__(metric="objective", mode="max")
         self.study = study
         self.spec = spec
         self.space: Space = spec.space

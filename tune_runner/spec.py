@@ -10,6 +10,7 @@ from coftad.datasets import DATASETS
 from coftad.datasets.protocol import Protocol
 from coftad.types import Backbone, InputError
 from tune_runner import designs
+from tune_runner.objective import Objective
 from tune_runner.parameters import Choice
 from tune_runner.space import Space, walk
 from tune_runner.space_syntax import FIELDS, SpaceReader, check_space
@@ -47,12 +48,16 @@ from tune_runner.yaml_lines import (
 TOP = {
     "name": accepts(Name, required=True),
     "seed": accepts(Seed, default=0),
+    "objective": accepts(Objective, default="auroc"),
     "episodes": accepts(Episodes, default=2),
     "first_episode": accepts(Index, default=0),
     "output": accepts(Output, default=Path("runs")),
 }
 SECTIONS = ("dataset", "trainer", "space", "search", "resources", "budget", "validation", "tracking")
-KEYS = ("name", "seed", *SECTIONS[:4], "episodes", "first_episode", *SECTIONS[4:], "output", "profile", "profiles")
+KEYS = (
+    *("name", "seed", *SECTIONS[:4], "objective", "episodes", "first_episode", *SECTIONS[4:]),
+    *("output", "profile", "profiles"),
+)
 DEFAULT_STEPS = 20  # those of `coftad.detectors`
 DEFAULT_IMAGE_SIZE = 64
 WEIGHT_WORDS = ("auto", "imagenet", "random")
@@ -197,6 +202,12 @@ class _Sections:
         space, trainer = self._space_and_trainer(cls, getattr(search, "sampler", "tpe"))
         if search is not None:
             self._configurations(space, search)
+        views = (trainer.fixed.get("negative_augmentation"), *_choices(space, "negative_augmentation"))
+        if top["objective"] == "used_negative" and "none" in views:
+            message = (
+                "used_negative is not allowed with negative_augmentation: none; it measures against the trained one"
+            )
+            self.problems.append(self._node("objective").problem(message))
         if getattr(search, "scheduler", "none") == "asha" and top["episodes"] == 1:
             message = "asha is not allowed with episodes: 1; it stops between episodes, so 2 or more are"
             self.problems.append(self._node("search").problem(message))
@@ -319,8 +330,7 @@ class _Sections:
 
     def _weights(self, node: Node | None, space: Space, fixed: Any) -> str | dict[Backbone, str]:
         """Each as `coftad.weights.resolve` takes it; one file fits one backbone."""
-        swept = [p for _, name, p in walk(space.parameters) if name == "backbone" and isinstance(p, Choice)]
-        used = [fixed] if fixed else list(dict.fromkeys(value for p in swept for value in p.values))
+        used = [fixed] if fixed else _choices(space, "backbone")
         if node is None:
             return "auto"
         if isinstance(node.value, str):
@@ -345,6 +355,12 @@ class _Sections:
         if "/" not in text and "." not in text:  # far more often a slip of the pen than a file
             self.problems.append(node.problem(refusal(text, WEIGHTS.words, WEIGHT_WORDS)))
         return absolute(text)
+
+
+def _choices(space: Space, field: str) -> list[Any]:
+    """Every value that a choice of `field` has anywhere in the space, once."""
+    swept = [p for _, name, p in walk(space.parameters) if name == field and isinstance(p, Choice)]
+    return list(dict.fromkeys(value for p in swept for value in p.values))
 
 
 def absolute_path(value: Any) -> Any:

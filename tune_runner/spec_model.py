@@ -21,6 +21,7 @@ from pydantic.dataclasses import dataclass as validated
 from coftad.datasets.protocol import Protocol
 from coftad.trial import TrialConfig
 from coftad.types import _STRICT, Backbone, ImageSet
+from tune_runner.objective import Objective
 from tune_runner.parameters import plain
 from tune_runner.space import Space, suggest, training_config
 from tune_runner.spec_fields import refusal
@@ -192,7 +193,8 @@ class Trainer:
 
 @dataclass(frozen=True)
 class SweepSpec:
-    """One sweep, checked. `profile` tells which profile went into it ("none" if none did); it is not compared."""
+    """One sweep, checked. objective: what configurations and their rows are chosen by. `profile` tells which profile
+    went into it ("none" if none did); it is not compared."""
 
     name: str
     seed: int
@@ -200,6 +202,7 @@ class SweepSpec:
     trainer: Trainer
     space: Space
     search: Search
+    objective: Objective
     episodes: int
     resources: Resources | Literal["auto"]
     budget: Budget
@@ -233,6 +236,7 @@ class SweepSpec:
             "trainer": {"weights": weights, **self.trainer.fixed},
             "space": plain(self.space.parameters),
             "search": _plain(self.search),
+            "objective": self.objective,
             "episodes": self.episodes,
             "first_episode": self.first_episode,
         }

@@ -22,6 +22,7 @@ from coftad.finetune import NonFiniteLoss
 from coftad.metrics import NonFiniteScores
 from coftad.types import Episode
 from tune_runner.deathbed import Note
+from tune_runner.objective import Objective, best_row, values
 
 TRIAL_CONFIG = TypeAdapter(trial.TrialConfig)
 
@@ -31,7 +32,8 @@ class Inputs:
     """What all trials of a sweep share, put once into Ray's object store; workers map its arrays without a copy.
 
     weights: per backbone the state_dict as arrays, None for random weights. threads: of torch, in every worker.
-    trial_time: seconds that one trial may take, None for no limit. retries: of a trial whose worker died.
+    trial_time: seconds that one trial may take, None for no limit. retries: of a trial whose worker died. objective:
+    what its best row is chosen by.
     """
 
     episodes: tuple[Episode, ...]
@@ -40,6 +42,7 @@ class Inputs:
     device: str
     trial_time: float | None = None
     retries: int = 0
+    objective: Objective = "auroc"
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +59,8 @@ class FinishedEpisode:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a configuration failed. reason: non_finite, out_of_memory, exit, time_limit, crash or exception; the driver
-    adds worker_died, node_died and unreachable. detail: for people."""
+    """Why a configuration failed. reason: non_finite, no_objective, out_of_memory, exit, time_limit, crash or
+    exception; the driver adds worker_died, node_died and unreachable. detail: for people."""
 
     reason: str
     detail: str
@@ -94,7 +97,7 @@ class CoftTrainable(tune.Trainable):
         self.deadline = None
         if self.inputs.trial_time is not None:
             self.deadline = time.monotonic() + self.inputs.trial_time
-        self.aurocs: list[NDArray[np.float64]] = []  # per finished episode: (rows,) on the search images
+        self.values: list[NDArray[np.float64]] = []  # of the objective, per finished episode: (rows,)
         return True
 
     def step(self) -> dict[str, Any]:
@@ -109,10 +112,14 @@ class CoftTrainable(tune.Trainable):
                 torch.cuda.empty_cache()
             return {"failure": failure(error), "episodes": index, "done": True}
         self.next_episode += 1
-        self.aurocs.append(np.array([row.search.auroc for row in finished.result.rows]))
-        best = best_row(np.stack(self.aurocs))
+        objective = self.inputs.objective
+        self.values.append(values(finished.result.rows, objective))
+        values_ER = np.stack(self.values)
+        if np.isnan(values_ER.mean(0)).all():
+            none = Failure("no_objective", f"{objective} does not exist at any point or scoring of this configuration")
+            return {"failure": none, "episodes": index, "done": True}
         return {
-            "auroc": float(np.mean([auroc[best] for auroc in self.aurocs])),
+            "objective": float(values_ER[:, best_row(values_ER)].mean()),
             "episodes": self.next_episode,
             "finished": finished,
             "done": self.next_episode == len(self.inputs.episodes),
@@ -143,8 +150,3 @@ class CoftTrainable(tune.Trainable):
 
     def load_checkpoint(self, checkpoint: str) -> None:
         self.reset_config(self.config)
-
-
-def best_row(aurocs_ER: NDArray[np.float64]) -> int:
-    """The row with the highest mean over episodes; the first of equals, so that ties do not depend on anything."""
-    return int(aurocs_ER.mean(0).argmax())

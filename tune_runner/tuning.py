@@ -31,6 +31,7 @@ def inputs(prepared: Prepared, share: cluster.Share) -> Inputs:
         device="auto" if share.gpu else "cpu",
         trial_time=budget.trial_time,
         retries=budget.retries,
+        objective=prepared.spec.objective,
     )
 
 
@@ -38,7 +39,7 @@ def scheduler(spec: SweepSpec) -> TrialScheduler:
     if spec.search.scheduler == "asha":
         return AsyncHyperBandScheduler(
             time_attr="training_iteration",
-            metric="auroc",
+            metric="objective",
             mode="max",
             max_t=spec.episodes,
             grace_period=1,

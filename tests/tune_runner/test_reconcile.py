@@ -155,7 +155,7 @@ def test_cut_short_after_any_write_it_is_completed_by_the_next_call(left_behind,
             reconcile(sweep.study, sweep.records, episodes=2)
         except Killed:
             cut = True
-    assert cut == (writes < 11), "eleven writes are all there are"
+    assert cut == (writes < 12), "twelve writes are all there are"
     reconcile(sweep.study, sweep.records, episodes=2)
     trials = sweep.study.get_trials()
     assert [trial.state for trial in trials] == [TrialState.COMPLETE, TrialState.FAIL, TrialState.WAITING]

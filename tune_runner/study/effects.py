@@ -25,6 +25,7 @@ from scipy.stats import false_discovery_control, friedmanchisquare, kruskal, wil
 
 from coftad.metrics import interval
 from coftad.seeding import numpy_generator
+from tune_runner.study.scored import MEASURED, search_auroc
 
 FEWEST_WITHIN = 6  # Wilcoxon's smallest p of five pairs is 0.06
 FEWEST_BETWEEN = 10
@@ -114,7 +115,7 @@ def _alike_within(table_TL: NDArray[np.float64]) -> float:
 def varying(trials: Sequence[FrozenTrial]) -> list[str]:
     """The scoring and trajectory parameters that took several values within trainings."""
     rows = [row for trial in trials for row in trial.user_attrs["rows"]]
-    names = [name for name in rows[0] if name != "auroc"] if rows else []
+    names = [name for name in rows[0] if name not in MEASURED] if rows else []
     return [name for name in names if len({row[name] for row in rows}) > 1]
 
 
@@ -136,8 +137,7 @@ def _between(trials: Sequence[FrozenTrial], seed: int) -> Iterator[Effect | TooF
         having = [trial for trial in trials if name in trial.params]
         groups: dict[str, list[float]] = defaultdict(list)
         for trial, level in zip(having, _levels([trial.params[name] for trial in having]), strict=True):
-            assert trial.value is not None  # complete trials have one
-            groups[level].append(trial.value)
+            groups[level].append(search_auroc(trial))
         usable = {level: np.array(values) for level, values in groups.items() if len(values) >= 2}
         if len(groups) < 2:
             continue

@@ -25,7 +25,7 @@ from tune_runner.plan import Prepared
 from tune_runner.rebuild import reopen
 from tune_runner.records import Records
 from tune_runner.study.reference import departures, reference_row, reference_trial
-from tune_runner.study.scored import Measured, completed, measured
+from tune_runner.study.scored import MEASURED, Measured, completed, measured
 
 FEWEST_COMMON = 5  # trainings; the best of fewer is hardly a choice
 
@@ -132,7 +132,7 @@ def papers(sweep: Sweep) -> Papers | None:
     trial = reference_trial(sweep.prepared.spec, sweep.trained.values())
     if trial is None:
         return None
-    row = reference_row(trial.user_attrs["rows"])
+    row = reference_row(trial.user_attrs["rows"], sweep.prepared.spec.search.reference)
     record = sweep.records.of(trial.number)[0]
     return Papers(_loss(sweep, trial, row), departures(record.training, record.rows[row].scoring))
 
@@ -145,7 +145,7 @@ def mean(losses: Sequence[Loss]) -> Loss:
 def _rows(trial: FrozenTrial) -> dict[Row, float]:
     """Mean search AUROC of each, in the order of the records."""
     return {
-        tuple((name, value) for name, value in row.items() if name != "auroc"): row["auroc"]
+        tuple((name, value) for name, value in row.items() if name not in MEASURED): row["auroc"]
         for row in trial.user_attrs["rows"]
     }
 

@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from coftad.metrics import interval
 from coftad.seeding import numpy_generator
+from tune_runner.study.scored import search_auroc
 
 log = logging.getLogger(__name__)
 
@@ -69,13 +70,17 @@ class _Drawn(optuna.Study):
 
 
 def _shares(study: _Drawn, trials: Sequence[FrozenTrial]) -> dict[str, float]:
-    if len({trial.value for trial in trials}) < 2:
+    if len({search_auroc(trial) for trial in trials}) < 2:
         return {}
     study.drawn = trials
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Optuna's on experimental parts and on dynamic spaces; both are known
-            found = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
+            found = get_param_importances(
+                study,
+                evaluator=PedAnovaImportanceEvaluator(),
+                target=lambda trial: -search_auroc(trial),  # with a target, Optuna takes the lowest for the best
+            )
     except (ValueError, RuntimeError) as error:  # too few distinct trials after resampling
         log.debug("no importance shares: %s", error)
         return {}

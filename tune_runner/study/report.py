@@ -39,12 +39,13 @@ def show(summary: Summary, directory: Path, console: Console) -> None:
     console.print()
     if summary.best is not None:
         best = summary.best
+        by = "this" if best.chosen_by == "auroc" else best.chosen_by
         settings = " ".join(f"{name}={text(value)}" for name, value in {**best.parameters, **best.row}.items())
         lines = [
             f"best configuration: trial {best.trial}: {settings}",
             f"  test AUROC   {spread(best.test_auroc, best.test_interval)} %"
             f"  (per episode: {', '.join(map(percent, best.test_per_episode))})",
-            f"  search AUROC {spread(best.search_auroc, best.search_interval)} %  (it was chosen by this)",
+            f"  search AUROC {spread(best.search_auroc, best.search_interval)} %  (it was chosen by {by})",
             f"  {summary.protocol}",
         ]
         console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)

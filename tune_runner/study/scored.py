@@ -9,13 +9,24 @@ import optuna
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
-from coftad.metrics import auroc_over_episodes, evaluate
+from coftad.metrics import Floats, auroc_over_episodes, aurocs, evaluate
 from tune_runner.plan import Prepared
 from tune_runner.records import EpisodeRecord, Records
+
+MEASURED = ("auroc", "criteria")
+"""What the study keeps of a row beside its settings."""
 
 
 def completed(study: optuna.Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+
+
+def search_auroc(trial: FrozenTrial) -> float:
+    """Of a complete trial's chosen row. `trial.value` is the objective's, which is AUROC unless the sweep chose without
+    labels; trials of earlier versions know no other."""
+    found = trial.user_attrs.get("search_auroc", trial.value)
+    assert found is not None  # complete trials have a value
+    return float(found)
 
 
 def rows(record: EpisodeRecord) -> list[dict[str, Any]]:
@@ -50,5 +61,16 @@ def measured(
 ) -> Measured:
     """Of one row on the images of `split`, over episodes."""
     labels, scores = labels_and_scores(prepared, records, episodes, row, split)
-    aurocs = [evaluate(label, score).auroc for label, score in zip(labels, scores, strict=True)]
-    return Measured(auroc_over_episodes(labels, scores, seed=seed), np.array(aurocs))
+    each = [evaluate(label, score).auroc for label, score in zip(labels, scores, strict=True)]
+    return Measured(auroc_over_episodes(labels, scores, seed=seed), np.array(each))
+
+
+def test_aurocs(prepared: Prepared, records: Records, trial: int) -> Floats:
+    """(episodes, rows): AUROC of every row of a trial on the test images. For judging what chose, never for choosing.
+    Raises RecordingError."""
+    found = []
+    for record in records.of(trial):
+        arrays = records.scores(record)
+        chosen = np.isin(arrays.image_rows, prepared.episodes[record.episode].test_rows)
+        found.append(aurocs(prepared.image_set.labels[arrays.image_rows[chosen]], arrays.scores[:, chosen]))
+    return np.stack(found)

@@ -1,9 +1,8 @@
 """What a sweep found: the best configuration on held-out `test`, and which settings mattered.
 
-The only place where `test` is opened, once, for the one configuration that `search` chose.
+`test` is opened here and in what this calls, for reports: nothing is chosen by it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,18 +11,23 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from coftad.metrics import auroc_over_episodes, evaluate, interval
+from tune_runner.objective import Objective
 from tune_runner.plan import Prepared
 from tune_runner.records import Records
 from tune_runner.searcher import counts, reason
+from tune_runner.study import ablated
 from tune_runner.study.curves import Curve, along, within
 from tune_runner.study.effects import Effect, TooFew, effects
 from tune_runner.study.importance import ENOUGH_TRIALS, FEWEST_TRIALS, Share, shares
-from tune_runner.study.scored import completed, labels_and_scores, rows
+from tune_runner.study.optimism import Optimism, optimism
+from tune_runner.study.scored import completed, labels_and_scores, rows, search_auroc
+from tune_runner.study.validated import Validated, against_reference, validated
+from tune_runner.study.versus import Versus
 
 
 @dataclass(frozen=True)
 class Best:
-    """The configuration with the highest mean search AUROC. Intervals: 95 %, bootstrap over episodes and images."""
+    """The configuration with the highest mean of `chosen_by`. Intervals: 95 %, bootstrap over episodes and images."""
 
     trial: int
     parameters: dict[str, Any]
@@ -33,6 +37,7 @@ class Best:
     test_auroc: float
     test_interval: tuple[float, float]
     test_per_episode: tuple[float, ...]
+    chosen_by: Objective
 
 
 @dataclass(frozen=True)
@@ -54,15 +59,17 @@ class Summary:
     interactions: list[Any] = field(default_factory=list)
     noise: Any = None
     means: list[Any] = field(default_factory=list)
-    against_reference: Any = None
-    validation: Any = None
-    optimism: Any = None
+    against_reference: Versus | None = None
+    validation: Validated | None = None
+    optimism: Optimism | None = None
+    ablation: tuple[Versus, ...] = ()
     label_free: list[Any] = field(default_factory=list)
 
 
 def summarise(prepared: Prepared, study: optuna.Study, records: Records, commands: dict[str, str]) -> Summary:
     trials = [trial for trial in study.get_trials(deepcopy=False) if counts(trial)]
     done = completed(study)
+    best = max(done, key=_rank, default=None)
     compared, few = effects(done, seed=prepared.spec.seed) if done else ([], [])
     failures: dict[str, int] = {}
     for trial in trials:
@@ -78,7 +85,11 @@ def summarise(prepared: Prepared, study: optuna.Study, records: Records, command
             "failed": sum(failures.values()),
         },
         failures=failures,
-        best=_best(prepared, done, records) if done else None,
+        best=_best(prepared, best, records) if best else None,
+        against_reference=against_reference(prepared, done, best, records) if best else None,
+        validation=validated(prepared, best, records.directory) if best else None,
+        optimism=optimism(prepared, done, best, records) if best else None,
+        ablation=ablated.steps(prepared, done, records),
         effects=compared,
         too_few=few,
         shares=shares(done, seed=prepared.spec.seed),
@@ -90,13 +101,13 @@ def summarise(prepared: Prepared, study: optuna.Study, records: Records, command
 
 
 def best_trial(study: optuna.Study) -> int | None:
-    """The number of the trial with the highest search AUROC; None before there is one."""
+    """The number of the trial with the highest value of the objective; None before there is one."""
     done = completed(study)
     return max(done, key=_rank).number if done else None
 
 
 def _rank(trial: FrozenTrial) -> tuple[float, int]:
-    """By search AUROC; of equals the first."""
+    """By the objective; of equals the first."""
     assert trial.value is not None  # complete trials have one
     return trial.value, -trial.number
 
@@ -105,12 +116,16 @@ def _protocol(prepared: Prepared) -> str:
     episode, labels = prepared.episodes[0], prepared.image_set.labels
     shots = f"{len(episode.train_rows)}-shot, {len(prepared.episodes)} episode(s)"
     normal, anomalous = (int(np.count_nonzero(labels[episode.test_rows] == label)) for label in (0, 1))
+    objective = prepared.spec.objective
+    unlabelled = objective != "auroc"
     if episode.shared:
-        return (
-            f"{shots}; search and test are one pool of {normal} normal and {anomalous} anomalous images, as in the "
-            "paper: the best configuration's AUROC is optimistic, because it was chosen on these images"
-        )
-    return f"{shots}; test: {normal} normal and {anomalous} anomalous images that no search has seen"
+        told = f"search and test are one pool of {normal} normal and {anomalous} anomalous images, as in the paper"
+        if not unlabelled:
+            told += ": the best configuration's AUROC is optimistic, because it was chosen on these images"
+    else:
+        told = f"test: {normal} normal and {anomalous} anomalous images that no search has seen"
+    by = f"; chosen by {objective}: no labels were used to choose" if unlabelled else ""
+    return f"{shots}; {told}{by}"
 
 
 def _caution(count: int) -> str:
@@ -122,8 +137,7 @@ def _caution(count: int) -> str:
     )
 
 
-def _best(prepared: Prepared, trials: Sequence[FrozenTrial], records: Records) -> Best:
-    trial = max(trials, key=_rank)
+def _best(prepared: Prepared, trial: FrozenTrial, records: Records) -> Best:
     chosen = trial.user_attrs["best_row"]
     episodes = records.of(trial.number)
     row = rows(episodes[0]).index(chosen)
@@ -131,14 +145,14 @@ def _best(prepared: Prepared, trials: Sequence[FrozenTrial], records: Records) -
     test = labels_and_scores(prepared, records, episodes, row, "test_rows")
     per_episode = tuple(evaluate(labels, scores).auroc for labels, scores in zip(*test, strict=True))
     seed = prepared.spec.seed
-    assert trial.value is not None  # complete trials have one
     return Best(
         trial=trial.number,
         parameters=dict(trial.params),
         row=chosen,
-        search_auroc=trial.value,
+        search_auroc=search_auroc(trial),
         search_interval=interval(auroc_over_episodes(*search, seed=seed)),
         test_auroc=float(np.mean(per_episode)),
         test_interval=interval(auroc_over_episodes(*test, seed=seed)),
         test_per_episode=per_episode,
+        chosen_by=prepared.spec.objective,
     )

@@ -14,15 +14,18 @@ import pyarrow.csv
 import pyarrow.parquet
 from optuna.trial import FrozenTrial
 
+from coftad.criteria import SIGNS
 from tune_runner.journal import write_whole
 from tune_runner.records import EpisodeRecord, Records
 from tune_runner.searcher import counts, reason
+from tune_runner.study.scored import search_auroc
 from tune_runner.study.summary import Summary
 
 
 def write_tables(directory: Path, trials: Sequence[FrozenTrial], records: Records) -> list[Path]:
     """`trials`: one line a trial that counts. `rows`: one line for each episode, point of the trajectory and set of
-    scoring values, with the metrics on the search images; settings as trained, constant ones too."""
+    scoring values, with the metrics on the search images and the criteria without labels; settings as trained, constant
+    ones too."""
     ended = [_trial(trial) for trial in trials if counts(trial)]
     rows = _rows(record for trial in records.episodes() for record in records.of(trial))  # one at a time: they are many
     first = next(rows, {})
@@ -77,7 +80,7 @@ def _trial(trial: FrozenTrial) -> dict[str, Any]:
         "trial": trial.number,
         "state": trial.state.name.lower(),
         "reason": reason(trial) or "",
-        "search_auroc": trial.value,
+        "search_auroc": None if trial.value is None else search_auroc(trial),
         "auroc_std": trial.user_attrs.get("auroc_std"),
         **trial.params,
         **{f"best.{name}": value for name, value in best.items()},
@@ -95,6 +98,7 @@ def _rows(episodes: Iterable[EpisodeRecord]) -> Iterator[dict[str, Any]]:
                 "steps": row.steps,
                 **asdict(row.scoring),
                 **asdict(row.search),
+                **{name: row.criteria.get(name) for name in SIGNS},
                 "seconds": round(sum(record.seconds.values()), 3),
                 "host": record.host,
             }

@@ -22,7 +22,7 @@ from tune_runner.study.scored import completed, rows
 from tune_runner.study.versus import Side, Versus, corrected, versus
 from tune_runner.study.words import text
 
-BEST, REFERENCE = "best", "reference"
+BEST = "the best"
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def against_reference(
     if reference is None:
         return None
     named = prepared.spec.search.reference
-    sides = _side(BEST, best, records, named, best), _side(REFERENCE, reference, records, named)
+    sides = _side(BEST, best, records, named, best), _side(_called(named), reference, records, named)
     if not sides[0].episodes or not sides[1].episodes or reference.number == best.number:
         return None
     return versus(prepared, records, *sides)
@@ -73,7 +73,7 @@ def _read(prepared: Prepared, best: FrozenTrial, folder: Path) -> Validated | No
 
     end = complete(spec.space, fields, {})
     there = side(BEST, end, own_row=True)
-    here = side(REFERENCE, complete(spec.space, spec.search.reference, {}))
+    here = side(_called(spec.search.reference), complete(spec.space, spec.search.reference, {}))
     if there is None or here is None:
         return None
     path = [side(name, point) for name, point in between(spec.space, spec.search.reference, fields)]
@@ -94,6 +94,10 @@ def _side(
     found = rows(episodes[0]) if episodes else []
     row = found.index(like.user_attrs["best_row"]) if like is not None else reference_row(found, named) if found else 0
     return Side(name, episodes, row)
+
+
+def _called(named: Mapping[str, Any]) -> str:
+    return "the reference" if named else "the paper's settings"
 
 
 def _row_text(trial: FrozenTrial) -> str:

@@ -1,0 +1,41 @@
+"""What a sweep chooses by: AUROC on the search images, or a criterion that needs no labels."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol
+
+import numpy as np
+
+from coftad.criteria import SIGNS
+from coftad.metrics import Floats, Metrics
+from coftad.types import Criterion
+
+Objective = Literal["auroc", Criterion]
+
+
+class Measured(Protocol):
+    """A row of a trial, on its way or recorded."""
+
+    @property
+    def search(self) -> Metrics: ...
+
+    @property
+    def criteria(self) -> Mapping[Criterion, float]: ...
+
+
+def values(rows: Sequence[Measured], objective: Objective) -> Floats:
+    """(rows,): what is maximised, so a criterion of which lower is better is negated; NaN for a row that lacks it."""
+    if objective == "auroc":
+        return np.array([row.search.auroc for row in rows])
+    return np.array([SIGNS[objective] * row.criteria.get(objective, np.nan) for row in rows])
+
+
+def best_row(values_ER: Floats) -> int:
+    """The row with the highest mean over episodes; the first of equals, so that ties do not depend on anything. A row
+    without a value in any of them is never chosen. Raises ValueError if there is no other."""
+    return int(np.nanargmax(values_ER.mean(0)))
+
+
+def mean_criteria(rows: Sequence[Measured]) -> dict[str, float]:
+    """One row over its episodes: the mean of every criterion that it has in all of them."""
+    known = [name for name in SIGNS if all(name in row.criteria for row in rows)]
+    return {name: float(np.mean([row.criteria[name] for row in rows])) for name in known}

@@ -1,0 +1,162 @@
+"""How well a search without labels would have chosen: each criterion of `coftad.criteria` judged by AUROC on `test`.
+
+Whoever has no anomalies has to trust one of these; a sweep on a data set with labels says what that would have cost
+there. Nothing here chooses what the sweep reports as its best.
+
+A criterion meets a configuration at the row that it would choose there, by its mean over episodes; of equal rows, as
+those that differ in scoring values only are to compactness and loss, that is the first. The rank correlation is between
+the criterion and test AUROC at these rows, over at most MOST configurations, drawn with the seed where there are more;
+its interval is a bootstrap over them. What is lost compares two choices among all rows of all configurations, the
+criterion's and the one with the highest AUROC on `search`. With `holdout: 0` the latter has seen the test images, and
+what is lost comes out too large.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.trial import FrozenTrial
+from scipy.stats import rankdata, spearmanr
+
+from coftad.criteria import SIGNS
+from coftad.metrics import Floats, auroc_over_episodes, interval
+from coftad.seeding import numpy_generator
+from coftad.types import Criterion
+from tune_runner.plan import Prepared
+from tune_runner.records import Records
+from tune_runner.study.effects import FEWEST_BETWEEN
+from tune_runner.study.scored import MEASURED, labels_and_scores, test_aurocs
+
+MOST = 500  # configurations; the interval of a rank correlation is narrow there, and each costs its scores' reading
+_RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """rank_correlation: Spearman's, of criterion and test AUROC over configurations; the sign is such that + means the
+    criterion is right. lost: test AUROC of the choice with labels minus that of the criterion's choice, with a paired
+    interval over episodes and images. Intervals: 95 %. chosen_trial, chosen_row: the criterion's choice.
+
+    trials: configurations that have the criterion; below `needed` nothing is said, and all of these are None. A
+    criterion that is the same everywhere ranks nothing: its correlation is None too.
+    """
+
+    criterion: Criterion
+    rank_correlation: float | None
+    correlation_interval: tuple[float, float] | None
+    lost: float | None
+    lost_interval: tuple[float, float] | None
+    chosen_trial: int | None
+    chosen_row: dict[str, Any] | None
+    trials: int
+    needed: int
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """One row of one trial, and by how much it was preferred."""
+
+    trial: FrozenTrial
+    row: int
+    value: float
+
+
+def verdicts(prepared: Prepared, trials: Sequence[FrozenTrial], records: Records, *, seed: int) -> list[Verdict]:
+    """Of every criterion, in the order of SIGNS. trials: complete ones. Raises RecordingError."""
+    drawn = _sample(trials, seed)
+    aurocs = {}
+    if len(trials) >= FEWEST_BETWEEN:
+        aurocs = {trial.number: test_aurocs(prepared, records, trial.number).mean(0) for trial in drawn}
+    by_labels = [_Choice(trial, *_highest([row["auroc"] for row in trial.user_attrs["rows"]])) for trial in trials]
+    found = []
+    for criterion, sign in SIGNS.items():
+        choices = [choice for trial in trials if (choice := _choice(trial, criterion, sign)) is not None]
+        if len(choices) < FEWEST_BETWEEN:
+            nothing = (None,) * 6
+            found.append(Verdict(criterion, *nothing, trials=len(choices), needed=FEWEST_BETWEEN))
+            continue
+        own, best = max(choices, key=_rank), max(by_labels, key=_rank)
+        judged = [each for each in choices if each.trial.number in aurocs]
+        correlation = _correlation(
+            np.array([each.value for each in judged]),
+            np.array([aurocs[each.trial.number][each.row] for each in judged]),
+            numpy_generator(seed, "label-free", criterion),
+        )
+        found.append(
+            Verdict(
+                criterion,
+                *correlation,
+                *_lost(prepared, records, best, own, seed),
+                own.trial.number,
+                _settings(own),
+                trials=len(choices),
+                needed=FEWEST_BETWEEN,
+            )
+        )
+    return found
+
+
+def _sample(trials: Sequence[FrozenTrial], seed: int) -> list[FrozenTrial]:
+    if len(trials) <= MOST:
+        return list(trials)
+    drawn = numpy_generator(seed, "label-free").choice(len(trials), MOST, replace=False)
+    return [trials[index] for index in np.sort(drawn)]
+
+
+def _choice(trial: FrozenTrial, criterion: Criterion, sign: int) -> _Choice | None:
+    """The row that the criterion would choose of a trial; None where no row has it."""
+    values = [row.get("criteria", {}).get(criterion) for row in trial.user_attrs["rows"]]
+    if all(value is None for value in values):
+        return None
+    return _Choice(trial, *_highest([-np.inf if value is None else sign * value for value in values]))
+
+
+def _highest(values: Sequence[float]) -> tuple[int, float]:
+    """The first of the highest, and its value."""
+    row = int(np.argmax(values))
+    return row, float(values[row])
+
+
+def _rank(choice: _Choice) -> tuple[float, int]:
+    """Of equals the first trial, as the study has it."""
+    return choice.value, -choice.trial.number
+
+
+def _settings(choice: _Choice) -> dict[str, Any]:
+    row = choice.trial.user_attrs["rows"][choice.row]
+    return {name: value for name, value in row.items() if name not in MEASURED}
+
+
+def _correlation(
+    values: Floats, aurocs: Floats, generator: np.random.Generator
+) -> tuple[float, tuple[float, float]] | tuple[None, None]:
+    """Spearman's, and its interval; a resample in which all are alike ranks nothing, and counts as 0."""
+    if np.ptp(values) == 0 or np.ptp(aurocs) == 0:
+        return None, None
+    drawn = generator.integers(len(values), size=(_RESAMPLES, len(values)))
+    ranks = [_centred(rankdata(each[drawn], axis=1)) for each in (values, aurocs)]
+    product = np.multiply(*ranks).sum(1)
+    size = np.sqrt(np.multiply(*(np.square(each).sum(1) for each in ranks)))
+    samples = np.divide(product, size, out=np.zeros_like(product), where=size > 0)
+    return float(spearmanr(values, aurocs).statistic), interval(samples)
+
+
+def _centred(ranks_RN: NDArray[np.float64]) -> NDArray[np.float64]:
+    return ranks_RN - ranks_RN.mean(1, keepdims=True)
+
+
+def _lost(
+    prepared: Prepared, records: Records, best: _Choice, own: _Choice, seed: int
+) -> tuple[float, tuple[float, float]]:
+    """Both sides have the same episodes and images in every bootstrap sample."""
+    means, samples = [], []
+    for choice in (best, own):
+        scored = labels_and_scores(prepared, records, records.of(choice.trial.number), choice.row, "test_rows")
+        samples.append(auroc_over_episodes(*scored, seed=seed))
+        means.append(test_aurocs(prepared, records, choice.trial.number)[:, choice.row].mean())
+    return float(means[0] - means[1]), interval(samples[0] - samples[1])
+
+
+__all__ = ["MOST", "Verdict", "verdicts"]
