@@ -1,5 +1,6 @@
 """A sweep's answers, worked out and told: in files, and in a terminal."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import optuna
@@ -9,9 +10,11 @@ from rich.table import Table
 from tune_runner.plan import Prepared
 from tune_runner.records import Records
 from tune_runner.study.answers import answers
+from tune_runner.study.curves import Curve
 from tune_runner.study.page import HTML, write
-from tune_runner.study.summary import Summary, summarise
+from tune_runner.study.summary import Best, Summary, summarise
 from tune_runner.study.tables import write_findings, write_tables
+from tune_runner.study.versus import Versus
 from tune_runner.study.words import curve_title, percent, spread, text
 
 
@@ -38,55 +41,80 @@ def show(summary: Summary, directory: Path, console: Console) -> None:
             console.print(f"  {sentence}", markup=False, highlight=False, soft_wrap=True)
     console.print()
     if summary.best is not None:
-        best = summary.best
-        by = "this" if best.chosen_by == "auroc" else best.chosen_by
-        settings = " ".join(f"{name}={text(value)}" for name, value in {**best.parameters, **best.row}.items())
-        lines = [
-            f"best configuration: trial {best.trial}: {settings}",
-            f"  test AUROC   {spread(best.test_auroc, best.test_interval)} %"
-            f"  (per episode: {', '.join(map(percent, best.test_per_episode))})",
-            f"  search AUROC {spread(best.search_auroc, best.search_interval)} %  (it was chosen by {by})",
-            f"  {summary.protocol}",
-        ]
-        console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+        _show_best(summary.best, summary.protocol, console)
+    if summary.ablation:
+        console.print(_comparisons("what each term adds: test AUROC, 95 % interval", summary.ablation))
     if summary.effects or summary.too_few:
-        table = Table(title="what mattered: difference in search AUROC, points, 95 % interval", title_justify="left")
-        columns = ["parameter", "better", "worse", "difference", "shown", "compared"]
-        for column in [*columns, "importance (PED-ANOVA)"] if summary.shares else columns:
-            table.add_column(column, no_wrap=column == "parameter")
-        share = {each.parameter: each for each in summary.shares}
-        for effect in summary.effects:
-            own = share.get(effect.parameter)
-            table.add_row(
-                effect.parameter,
-                effect.better,
-                effect.worse,
-                spread(effect.difference, effect.interval),
-                f"{'yes' if effect.shown else 'no'}, p {effect.p:.2g}",
-                f"within {effect.trials} trainings" if effect.paired else f"between {effect.trials} trials",
-                *([spread(own.share, own.interval) + " %" if own else ""] if summary.shares else []),
-            )
-        console.print(table)
-        for each in summary.too_few:
-            console.print(
-                f"{each.parameter}: not enough evidence: {each.trials} of {each.needed} trials",
-                style="dim",
-                markup=False,
-                highlight=False,
-            )
-        console.print(summary.caution, style="dim", markup=False, soft_wrap=True)
+        _show_effects(summary, console)
     for curve in summary.curves:
-        table = Table(title=curve_title(curve), title_justify="left")
-        for column in ("value", "search AUROC", f"against {text(curve.centre)}", "better in"):
-            table.add_column(column, no_wrap=True)
-        for point in curve.points:
-            own = point.value == curve.centre
-            table.add_row(
-                text(point.value),
-                percent(point.auroc),
-                "" if own else spread(point.difference, point.interval),
-                "" if own else f"{point.better_in} of {point.of} {curve.unit}",
-            )
-        console.print(table)
+        console.print(_curve(curve))
+    if summary.validation is not None and summary.validation.steps:
+        title = f"from the reference to the best, on {summary.validation.episodes} fresh support sets: test AUROC"
+        console.print(_comparisons(title, summary.validation.steps))
     for what, command in {"report": str(directory / HTML), **summary.commands}.items():
         console.print(f"{what:>9}: {command}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _show_best(best: Best, protocol: str, console: Console) -> None:
+    by = "this" if best.chosen_by == "auroc" else best.chosen_by
+    settings = " ".join(f"{name}={text(value)}" for name, value in {**best.parameters, **best.row}.items())
+    lines = [
+        f"best configuration: trial {best.trial}: {settings}",
+        f"  test AUROC   {spread(best.test_auroc, best.test_interval)} %"
+        f"  (per episode: {', '.join(map(percent, best.test_per_episode))})",
+        f"  search AUROC {spread(best.search_auroc, best.search_interval)} %  (it was chosen by {by})",
+        f"  {protocol}",
+    ]
+    console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+
+
+def _show_effects(summary: Summary, console: Console) -> None:
+    table = Table(title="what mattered: difference in search AUROC, points, 95 % interval", title_justify="left")
+    columns = ["parameter", "better", "worse", "difference", "shown", "compared"]
+    for column in [*columns, "importance (PED-ANOVA)"] if summary.shares else columns:
+        table.add_column(column, no_wrap=column == "parameter")
+    share = {each.parameter: each for each in summary.shares}
+    for effect in summary.effects:
+        own = share.get(effect.parameter)
+        table.add_row(
+            effect.parameter,
+            effect.better,
+            effect.worse,
+            spread(effect.difference, effect.interval),
+            f"{'yes' if effect.shown else 'no'}, p {effect.p:.2g}",
+            f"within {effect.trials} trainings" if effect.paired else f"between {effect.trials} trials",
+            *([spread(own.share, own.interval) + " %" if own else ""] if summary.shares else []),
+        )
+    console.print(table)
+    for each in summary.too_few:
+        told = f"{each.parameter}: not enough evidence: {each.trials} of {each.needed} trials"
+        console.print(told, style="dim", markup=False, highlight=False)
+    console.print(summary.caution, style="dim", markup=False, soft_wrap=True)
+
+
+def _curve(curve: Curve) -> Table:
+    table = Table(title=curve_title(curve), title_justify="left")
+    for column in ("value", "search AUROC", f"against {text(curve.centre)}", "better in"):
+        table.add_column(column, no_wrap=True)
+    for point in curve.points:
+        own = point.value == curve.centre
+        table.add_row(
+            text(point.value),
+            percent(point.auroc),
+            "" if own else spread(point.difference, point.interval),
+            "" if own else f"{point.better_in} of {point.of} {curve.unit}",
+        )
+    return table
+
+
+def _comparisons(title: str, steps: Sequence[Versus]) -> Table:
+    """Each against the one before it."""
+    table = Table(title=title, title_justify="left")
+    for column in ("configuration", "AUROC", "against", "difference", "better in", "shown"):
+        table.add_column(column)
+    for step in steps:
+        shown = "not enough evidence" if step.p is None else f"{'yes' if step.shown else 'no'}, p {step.p:.2g}"
+        difference = spread(step.difference, step.interval)
+        count = f"{step.better_in} of {step.of}"
+        table.add_row(step.one, percent(step.auroc), step.other, difference, count, shown)
+    return table
