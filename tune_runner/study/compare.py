@@ -1,6 +1,7 @@
 """Two or more sweeps side by side: does what matters here matter there, too, and what is good for all of them?"""
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -130,16 +131,16 @@ def _show_losses(sweeps: Mapping[str, Sweep], console: Console) -> None:
     table = Table(
         "", *sweeps, "mean", title="AUROC lost on test against each sweep's own best; points, 95 % paired interval"
     )
-    notes = []
     found = {name: papers(sweep) for name, sweep in sweeps.items()}
     costs = [each.loss if each else None for each in found.values()]
     table.add_row("the paper's settings", *_losses(costs))
-    notes += [f"{name}: the paper's settings were not run" for name, each in found.items() if each is None]
-    notes += [
-        f"{name}: the paper's settings but for {_settings(each.departures)}"
-        for name, each in found.items()
-        if each and each.departures
-    ]
+    apart: dict[str, list[str]] = defaultdict(list)
+    for name, each in found.items():
+        if each is None:
+            apart["were not run to the end"].append(name)
+        elif each.departures:
+            apart[f"but for {_settings(each.departures)}"].append(name)
+    notes = [f"{', '.join(names)}: the paper's settings {what}" for what, names in apart.items()]
     if len(sweeps) > 1:
         shared = common(list(sweeps.values()))
         if len(shared) < FEWEST_COMMON:
