@@ -184,6 +184,13 @@ def test_without_common_configurations_nothing_is_chosen(sweeps, tmp_path, capsy
     assert "other: the paper's settings but for" in out  # the nearest that its space has
 
 
+def test_a_sweep_without_a_result_is_named_and_left_out(sweeps, tmp_path, capsys):
+    empty = planted.begin(tmp_path, name="empty")
+    out = told(capsys, sweeps[0], empty)
+    assert "empty: left out here, no trial is complete" in out
+    assert "not run" not in out
+
+
 def test_where_the_reference_has_no_result_its_cost_is_not_told(sweeps, opened):
     without = {training: trial for training, trial in opened[0].trained.items() if training.lambda_pp != 0.8}
     assert papers(replace(opened[0], trained=without)) is None

@@ -34,7 +34,12 @@ def compare(directories: Sequence[Path], console: Console) -> int:
     except InputError as error:  # a report may be all that was brought here
         console.print(f"losses of one setting for all, and of the paper's, are not told: {error}", markup=False)
         return 0
-    _show_losses({name: sweep for name, sweep in zip(names, opened, strict=True) if sweep is not None}, console)
+    sweeps = {name: sweep for name, sweep in zip(names, opened, strict=True) if sweep is not None}
+    if sweeps:
+        _show_losses(sweeps, console)
+    for name in names:
+        if name not in sweeps:
+            console.print(f"{name}: left out here, no trial is complete", markup=False, highlight=False)
     return 0
 
 
@@ -126,8 +131,6 @@ def _standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _show_losses(sweeps: Mapping[str, Sweep], console: Console) -> None:
     """Of one setting for all, and of the paper's."""
-    if not sweeps:
-        return
     table = Table(
         "", *sweeps, "mean", title="AUROC lost on test against each sweep's own best; points, 95 % paired interval"
     )
