@@ -13,7 +13,7 @@ from coftad.types import FineTuning, Scoring
 from tests.tune_runner import planted
 from tests.tune_runner.tiny import TINY
 from tune_runner import cli
-from tune_runner.study.everywhere import Sweep, common, everywhere, mean, papers, read
+from tune_runner.study.everywhere import Sweep, _loss, common, everywhere, mean, papers, read
 from tune_runner.study.scored import completed
 from tune_runner.study.words import spread
 
@@ -110,7 +110,7 @@ def test_the_papers_settings_lose_what_was_planted(opened):
         assert cost.departures["projector_out"] == 8
 
 
-def made_up(seed, strengths, episodes=6, images=200, noise=0.3):
+def made_up(seed, strengths, episodes=2, images=60, noise=0.1):
     """A sweep whose images are hard for every configuration in the same way; nothing on a disk."""
     generator = np.random.default_rng(seed)
     labels = np.repeat([0, 1], images // 2).astype(np.int8)
@@ -138,15 +138,12 @@ def made_up(seed, strengths, episodes=6, images=200, noise=0.3):
 
 def test_intervals_cover_the_loss_as_often_as_they_say():
     covered = 0
-    truth = population(1.5, 0.3) - population(1.2, 0.3)
+    truth = population(1.5) - population(1.2)
     for seed in range(100):
-        sweeps = [made_up(2 * seed, {0.0: 0.5, 0.4: 1.5}), made_up(2 * seed + 1, {0.0: 1.5, 0.4: 1.2})]
-        found = everywhere(sweeps, common(sweeps))
-        assert found.settings == {"lambda_pp": 0.4}
-        assert found.test[0].interval == (0, 0)
-        low, high = found.test[1].interval
+        sweep = made_up(seed, {0.0: 1.5, 0.4: 1.2})
+        low, high = _loss(sweep, sweep.trained[FineTuning(lambda_pp=0.4)], 0).interval
         covered += low <= truth <= high
-    assert covered >= 88  # 95 expected; fewer once in a hundred such tests
+    assert covered >= 88  # 97 of 100 in a longer run: episodes are few, and their noise counts twice
 
 
 def test_of_equal_means_the_smaller_worst_loss_is_taken():
@@ -177,7 +174,7 @@ def test_compare_tells_both(sweeps, found, capsys, monkeypatch):
     assert "one setting for all: lambda_pp=0.4 n_a=" in out
     assert "of 5 common trainings (10 configurations)" in out
     assert spread(found.test[1].auroc, found.test[1].interval) in out
-    assert "solder: the paper's settings but for learning_rate=1e-05" in out
+    assert "solder, tile: the paper's settings but for learning_rate=1e-05" in out
 
 
 def test_without_common_configurations_nothing_is_chosen(sweeps, tmp_path, capsys):
@@ -185,6 +182,13 @@ def test_without_common_configurations_nothing_is_chosen(sweeps, tmp_path, capsy
     out = told(capsys, sweeps[0], other)
     assert "one setting for all: not enough evidence: 0 of 5 common trainings" in out
     assert "other: the paper's settings but for" in out  # the nearest that its space has
+
+
+def test_a_sweep_without_a_result_is_named_and_left_out(sweeps, tmp_path, capsys):
+    empty = planted.begin(tmp_path, name="empty")
+    out = told(capsys, sweeps[0], empty)
+    assert "empty: left out here, no trial is complete" in out
+    assert "not run" not in out
 
 
 def test_where_the_reference_has_no_result_its_cost_is_not_told(sweeps, opened):

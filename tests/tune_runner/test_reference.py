@@ -1,10 +1,12 @@
 """Which trial and which of its rows stand for the paper."""
 
+import math
+
 import pytest
 
-from coftad.types import Scoring
+from coftad.types import FineTuning, Scoring
 from tests.tune_runner.planted import begin
-from tune_runner.study.reference import reference_row, reference_trial
+from tune_runner.study.reference import departures, reference_row, reference_trial
 from tune_runner.study.scored import completed
 
 SPACE = {
@@ -53,3 +55,9 @@ def test_the_reference_is_the_first_trial_of_a_search_that_draws(tmp_path):
     assert found.number == 0
     assert found.params["negative_augmentation"] == "void"
     assert reference_trial(begun.prepared.spec, trials[1:]) is None
+
+
+def test_what_is_not_the_papers_is_named():
+    assert departures(FineTuning(beta=math.nextafter(0.99, 1)), Scoring()) == {}
+    found = departures(FineTuning(backbone="resnet50", lambda_pp=0), Scoring(n_a=5))
+    assert found == {"backbone": "resnet50", "lambda_pp": 0, "n_a": 5}

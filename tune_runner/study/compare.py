@@ -1,6 +1,7 @@
 """Two or more sweeps side by side: does what matters here matter there, too, and what is good for all of them?"""
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -33,7 +34,12 @@ def compare(directories: Sequence[Path], console: Console) -> int:
     except InputError as error:  # a report may be all that was brought here
         console.print(f"losses of one setting for all, and of the paper's, are not told: {error}", markup=False)
         return 0
-    _show_losses({name: sweep for name, sweep in zip(names, opened, strict=True) if sweep is not None}, console)
+    sweeps = {name: sweep for name, sweep in zip(names, opened, strict=True) if sweep is not None}
+    if sweeps:
+        _show_losses(sweeps, console)
+    for name in names:
+        if name not in sweeps:
+            console.print(f"{name}: left out here, no trial is complete", markup=False, highlight=False)
     return 0
 
 
@@ -125,21 +131,19 @@ def _standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _show_losses(sweeps: Mapping[str, Sweep], console: Console) -> None:
     """Of one setting for all, and of the paper's."""
-    if not sweeps:
-        return
     table = Table(
         "", *sweeps, "mean", title="AUROC lost on test against each sweep's own best; points, 95 % paired interval"
     )
-    notes = []
     found = {name: papers(sweep) for name, sweep in sweeps.items()}
     costs = [each.loss if each else None for each in found.values()]
     table.add_row("the paper's settings", *_losses(costs))
-    notes += [f"{name}: the paper's settings were not run" for name, each in found.items() if each is None]
-    notes += [
-        f"{name}: the paper's settings but for {_settings(each.departures)}"
-        for name, each in found.items()
-        if each and each.departures
-    ]
+    apart: dict[str, list[str]] = defaultdict(list)
+    for name, each in found.items():
+        if each is None:
+            apart["were not run to the end"].append(name)
+        elif each.departures:
+            apart[f"but for {_settings(each.departures)}"].append(name)
+    notes = [f"{', '.join(names)}: the paper's settings {what}" for what, names in apart.items()]
     if len(sweeps) > 1:
         shared = common(list(sweeps.values()))
         if len(shared) < FEWEST_COMMON:
