@@ -15,7 +15,7 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialSch
 from rich.console import Console
 
 from coftad.types import InputError
-from tune_runner import cluster, plan
+from tune_runner import cluster, environment, plan
 from tune_runner.callback import Halt, SweepCallback
 from tune_runner.commands import commands, python
 from tune_runner.context import SweepContext, git_tags
@@ -197,6 +197,8 @@ def _same_inputs(study: optuna.Study, prepared: Prepared, directory: Path) -> No
                 )
     if "banner" not in before:
         study.set_user_attr("banner", prepared.banner)
+    if "environment" not in before:
+        study.set_user_attr("environment", environment.here())
 
 
 def drive(
