@@ -35,7 +35,7 @@ what a sweep leaves in its directory
   sweep.yaml  the resolved specification      records.jsonl, scores/  every result, the only truth about them
   study.db    Optuna's study                  artifacts/              pictures and score files of every trial
   report.html, summary.json                   the answers             MLflow has a view of all of it
-  trials.csv, rows.csv                        every metric on the search images, as tables
+  trials.csv, rows.csv, ...                   every metric and finding as tables, each as Parquet, too
 
 environment
   COFTAD_WEIGHTS  a folder with resnet18*.pth and resnet50*.pth, looked into before torch hub's cache

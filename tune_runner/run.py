@@ -12,7 +12,7 @@ import optuna
 from rich.console import Console
 
 from coftad.types import InputError
-from tune_runner import cluster, plan, validation
+from tune_runner import cluster, environment, plan, validation
 from tune_runner.callback import Halt, SweepCallback
 from tune_runner.commands import commands, python
 from tune_runner.context import SweepContext, git_tags
@@ -174,6 +174,8 @@ def _same_inputs(study: optuna.Study, prepared: Prepared, directory: Path) -> No
                 )
     if "banner" not in before:
         study.set_user_attr("banner", prepared.banner)
+    if "environment" not in before:
+        study.set_user_attr("environment", environment.here())
 
 
 def drive(

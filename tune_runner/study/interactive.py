@@ -23,7 +23,7 @@ def styled(figure: go.Figure, *, height: int, title: str = "") -> go.Figure:
         template="none",
         height=height,
         title={"text": title, "x": 0, "xanchor": "left", "xref": "paper", "font": {"size": 14}},
-        margin={"l": 10, "r": 16, "t": 36 if title else 12, "b": 10},
+        margin={"l": 10, "r": 16, "t": 12 + 24 * len(title.split("<br>")) if title else 12, "b": 10},
         font={"family": "system-ui, sans-serif", "size": 13, "color": "#1d2530"},
         paper_bgcolor="rgba(0,0,0,0)",
         hoverlabel={"align": "left"},
@@ -56,7 +56,7 @@ def effects_figure(effects: Sequence[Effect]) -> go.Figure:
     figure.add_vline(x=0, line={"color": "#9aa5b1", "width": 1})
     styled(figure, height=90 + round(1.4 * _LINE * len(effects)))
     figure.update_layout(showlegend=False)
-    figure.update_xaxes(title="difference in search AUROC, points")
+    figure.update_xaxes(title="difference, points")
     figure.update_yaxes(categoryorder="array", categoryarray=order, showgrid=False)
     return figure
 
@@ -81,8 +81,8 @@ def importance_figures(branches: Sequence[Any]) -> list[go.Figure]:
         count = len({each.parameter for _, shares, _ in methods for each in shares})
         if count:
             where = f"{branch.where or 'all trials'} ({branch.trials})"
-            styled(figure, height=120 + round(1.3 * _LINE * count), title=where)
-            figure.update_layout(legend={"orientation": "h", "y": -0.3}, barmode="group")
+            styled(figure, height=110 + round(1.3 * _LINE * count), title=where)
+            figure.update_layout(showlegend=False, barmode="group")
             figure.update_xaxes(title="share of importance, %", rangemode="tozero")
             figure.update_yaxes(autorange="reversed", showgrid=False)
             found.append(figure)
@@ -91,14 +91,28 @@ def importance_figures(branches: Sequence[Any]) -> list[go.Figure]:
 
 def curve_figures(curves: Sequence[Curve]) -> list[go.Figure]:
     """AUROC along each setting. Bars: the paired interval of the difference to the dashed line, the reference."""
-    return [_curve(curve) for curve in curves]
+    found = [_curve(curve) for curve in curves]
+    for figure in found:
+        figure.update_yaxes(range=_reach(found))  # what is flat beside the others looks flat
+    return found
+
+
+def _reach(figures: Sequence[go.Figure]) -> tuple[float, float]:
+    """What an axis must show of all first traces with their bars, and a little room."""
+    traces = [figure.data[0] for figure in figures]
+    low = min(y - bar for trace in traces for y, bar in zip(trace.y, trace.error_y.arrayminus, strict=True))
+    high = max(y + bar for trace in traces for y, bar in zip(trace.y, trace.error_y.array, strict=True))
+    room = 0.05 * (high - low) + 0.1
+    return low - room, min(100.0, high) + room
 
 
 def _curve(curve: Curve) -> go.Figure:
     reference = next(point.auroc for point in curve.points if point.value == curve.centre)
     values = [point.value for point in curve.points]
     numbers = not isinstance(curve.centre, str | bool)
-    places = values if numbers else labels(values)
+    kind = scale(values) if numbers else "category"
+    even = kind in ("category", "complement")  # plotly has no scale for values close to 1
+    places = labels(values) if even else values
     between = [tuple(reference + end for end in point.interval) for point in curve.points]
     figure = go.Figure()
     figure.add_scatter(
@@ -118,9 +132,8 @@ def _curve(curve: Curve) -> go.Figure:
     figure.add_hline(y=100 * reference, line={"color": QUIET, "width": 1, "dash": "dash"})
     styled(figure, height=280, title=curve.parameter)
     figure.update_yaxes(title="search AUROC, %")
-    kind = scale(values) if numbers else "category"
-    figure.update_xaxes(type="category" if kind == "complement" else kind)
-    if numbers and kind != "complement" and len(curve.plateau) > 1:
+    figure.update_xaxes(type="category" if even else kind)
+    if not even and len(curve.plateau) > 1:
         figure.add_vrect(curve.plateau[0], curve.plateau[-1], fillcolor=SHADE, line={"width": 0}, layer="below")
     return figure
 
@@ -139,10 +152,12 @@ def means_figures(means: Sequence[Any]) -> list[go.Figure]:
             hovertext=[f"{spread(level.auroc, level.interval)} %, {level.trials} trials" for level in each.levels],
             hoverinfo="text",
         )
-        styled(figure, height=260, title=each.parameter + (f" where {each.where}" if each.where else ""))
+        styled(figure, height=260, title=each.parameter + (f"<br>where {each.where}" if each.where else ""))
         figure.update_xaxes(type="category")
         figure.update_yaxes(title="search AUROC, %")
         found.append(figure)
+    for figure in found:
+        figure.update_yaxes(range=_reach(found))
     return found
 
 
@@ -164,8 +179,8 @@ def interaction_figures(interactions: Sequence[Any]) -> list[go.Figure]:
                 showscale=False,
             )
         )
-        title = f"{pair.first} × {pair.second}: {spread(pair.share, pair.interval)} %"
-        styled(figure, height=130 + 44 * len(pair.first_levels), title=title)
+        title = f"{pair.first} × {pair.second}<br>{spread(pair.share, pair.interval)} % of the variance"
+        styled(figure, height=max(240, 140 + 44 * len(pair.first_levels)), title=title)
         figure.update_xaxes(type="category", title=pair.second, showgrid=False)
         figure.update_yaxes(type="category", title=pair.first, showgrid=False)
         found.append(figure)
@@ -192,8 +207,7 @@ def scores_figure(episodes: Sequence[Labelled]) -> go.Figure:
         )
     styled(figure, height=320)
     figure.update_layout(barmode="overlay", bargap=0, legend={"orientation": "h", "y": 1.1})
-    unit = "standard deviations from the episode's normal images" if several else "score"
-    figure.update_xaxes(title=f"{unit}; highest 1 % in the last bin")
+    figure.update_xaxes(title="score, standardised" if several else "score")
     figure.update_yaxes(title="share of the class, %")
     return figure
 

@@ -29,7 +29,7 @@ const seen = new IntersectionObserver((entries) => {
 document.querySelectorAll(".plot").forEach((place) => seen.observe(place));
 
 // Trials: all are in memory, one page of them in the document.
-const SIZE = 100;
+const SIZE = 50;
 const table = document.getElementById("trials");
 async function list() {
   const { lines, address, command } = JSON.parse(await unpack(document.getElementById("lines")));
