@@ -39,6 +39,17 @@ def test_the_weighted_metrics_are_scikit_learns_on_copied_images(ties):
         assert f1[index] == pytest.approx((2 * p * r / np.maximum(p + r, 1e-12)).max())
 
 
+@pytest.mark.parametrize("ties", [False, True])
+def test_many_aurocs_at_once_are_those_one_by_one(ties):
+    labels, _ = planted()
+    scores = np.stack([planted(seed=seed, ties=ties)[1] for seed in range(10)])
+    expected = [metrics.evaluate(labels, line).auroc for line in scores]
+    np.testing.assert_allclose(metrics.aurocs(labels, scores), expected, rtol=1e-12)
+    assert metrics.aurocs(labels, np.zeros((1, 80))).tolist() == [0.5]
+    with pytest.raises(metrics.NonFiniteScores, match="1 of 800"):
+        metrics.aurocs(labels, np.where(np.arange(800).reshape(10, 80) == 7, np.nan, scores))
+
+
 def test_resamples_keep_the_classes():
     labels, _ = planted()
     counts = metrics.resample(labels, seed=1, resamples=50)

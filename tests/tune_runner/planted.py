@@ -44,6 +44,7 @@ class Planted:
     directory: Path
     searcher: StudySearcher
     strength: Callable[[FineTuning], float] | None = None  # of the anomalies against the noise; None: drawn
+    criteria: Callable[[int, int], dict[str, float]] | None = None  # of a row, by its place and episode
 
     @property
     def records(self) -> Records:
@@ -83,8 +84,13 @@ class Planted:
                 seed=drawn.seed,
                 training=config.training,
                 rows=tuple(
-                    RowRecord(steps=steps, scoring=scoring, search=evaluate(labels[searched], line[searched]))
-                    for (steps, scoring), line in zip(keys, scores, strict=True)
+                    RowRecord(
+                        steps=steps,
+                        scoring=scoring,
+                        search=evaluate(labels[searched], line[searched]),
+                        criteria=self.criteria(row, episode) if self.criteria else {},
+                    )
+                    for row, ((steps, scoring), line) in enumerate(zip(keys, scores, strict=True))
                 ),
                 seconds={"train": 1.0},
                 finished_at=1.7e9 + number,
@@ -99,7 +105,7 @@ class Planted:
         ray_trial, number = self.suggest()
         for episode in range(1 if pruned else len(self.prepared.episodes)):
             self.record(ray_trial, number, episode)
-        result = verdict(self.records.of(number))
+        result = verdict(self.records.of(number), self.prepared.spec.objective)
         self.searcher.complete(ray_trial, result.value, result.attributes, pruned=pruned)
         return number
 

@@ -128,7 +128,7 @@ def left_behind(tmp_path_factory):
     return sweep
 
 
-@pytest.mark.parametrize("writes", range(1, 12))
+@pytest.mark.parametrize("writes", range(1, 13))
 def test_cut_short_after_any_write_it_is_completed_by_the_next_call(left_behind, tmp_path, monkeypatch, writes):
     directory = planted.copied(left_behind, tmp_path)
     sweep = planted.Planted(left_behind.prepared, directory, left_behind.searcher)

@@ -145,6 +145,15 @@ def test_a_record_cannot_point_out_of_its_directory(tmp_path: Path) -> None:
 def test_nan_is_a_failure_and_not_a_result() -> None:
     with pytest.raises(ValidationError, match="finite"):
         RowRecord(steps=0, scoring=Scoring(), search=Metrics(float("nan"), 0.5, 0.5))
+    with pytest.raises(ValidationError, match="criteria must be finite"):
+        RowRecord(steps=0, scoring=Scoring(), search=Metrics(0.5, 0.5, 0.5), criteria={"loss": float("inf")})
+
+
+def test_records_of_before_there_were_criteria_are_read(tmp_path: Path) -> None:
+    line = record(0).model_dump_json().replace(',"criteria":{}', "")
+    assert "criteria" not in line
+    (tmp_path / "records.jsonl").write_text(line + "\n")
+    assert Records(tmp_path).of(0) == [record(0)]
 
 
 def test_arrays_that_do_not_fit_are_refused(tmp_path: Path) -> None:

@@ -44,14 +44,14 @@ class Verdict:
     """
 
     criterion: Criterion
-    rank_correlation: float | None
-    correlation_interval: tuple[float, float] | None
-    lost: float | None
-    lost_interval: tuple[float, float] | None
-    chosen_trial: int | None
-    chosen_row: dict[str, Any] | None
     trials: int
     needed: int
+    rank_correlation: float | None = None
+    correlation_interval: tuple[float, float] | None = None
+    lost: float | None = None
+    lost_interval: tuple[float, float] | None = None
+    chosen_trial: int | None = None
+    chosen_row: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,44 +65,41 @@ class _Choice:
 
 def verdicts(prepared: Prepared, trials: Sequence[FrozenTrial], records: Records, *, seed: int) -> list[Verdict]:
     """Of every criterion, in the order of SIGNS. trials: complete ones. Raises RecordingError."""
-    drawn = _sample(trials, seed)
-    aurocs = {}
-    if len(trials) >= FEWEST_BETWEEN:
-        aurocs = {trial.number: test_aurocs(prepared, records, trial.number).mean(0) for trial in drawn}
+    order = numpy_generator(seed, "label-free").permutation(
+        len(trials)
+    )  # one for all criteria, which share what is read
     by_labels = [_Choice(trial, *_highest([row["auroc"] for row in trial.user_attrs["rows"]])) for trial in trials]
+    aurocs: dict[int, Floats] = {}
     found = []
     for criterion, sign in SIGNS.items():
-        choices = [choice for trial in trials if (choice := _choice(trial, criterion, sign)) is not None]
+        choices = [choice for index in order if (choice := _choice(trials[index], criterion, sign)) is not None]
         if len(choices) < FEWEST_BETWEEN:
-            nothing = (None,) * 6
-            found.append(Verdict(criterion, *nothing, trials=len(choices), needed=FEWEST_BETWEEN))
+            found.append(Verdict(criterion, len(choices), FEWEST_BETWEEN))
             continue
-        own, best = max(choices, key=_rank), max(by_labels, key=_rank)
-        judged = [each for each in choices if each.trial.number in aurocs]
-        correlation = _correlation(
+        judged = choices[:MOST]
+        for number in {each.trial.number for each in judged} - aurocs.keys():
+            aurocs[number] = test_aurocs(prepared, records, number).mean(0)
+        correlation, between = _correlation(
             np.array([each.value for each in judged]),
             np.array([aurocs[each.trial.number][each.row] for each in judged]),
             numpy_generator(seed, "label-free", criterion),
         )
+        own = max(choices, key=_rank)
+        lost, lost_between = _lost(prepared, records, max(by_labels, key=_rank), own, seed)
         found.append(
             Verdict(
                 criterion,
-                *correlation,
-                *_lost(prepared, records, best, own, seed),
+                len(choices),
+                FEWEST_BETWEEN,
+                correlation,
+                between,
+                lost,
+                lost_between,
                 own.trial.number,
                 _settings(own),
-                trials=len(choices),
-                needed=FEWEST_BETWEEN,
             )
         )
     return found
-
-
-def _sample(trials: Sequence[FrozenTrial], seed: int) -> list[FrozenTrial]:
-    if len(trials) <= MOST:
-        return list(trials)
-    drawn = numpy_generator(seed, "label-free").choice(len(trials), MOST, replace=False)
-    return [trials[index] for index in np.sort(drawn)]
 
 
 def _choice(trial: FrozenTrial, criterion: Criterion, sign: int) -> _Choice | None:
