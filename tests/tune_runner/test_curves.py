@@ -82,7 +82,7 @@ def test_differences_are_paired(found, sweep):
             if point.value == curve.centre:
                 assert (point.difference, point.interval, point.better_in) == (0, (0, 0), 0)
     [other] = [point for point in found["projector_out"].points if point.value != found["projector_out"].centre]
-    best = _best(sweep.prepared, completed(sweep.study), sweep.records)
+    best = _best(sweep.prepared, sweep.study.best_trial, sweep.records)
     assert other.interval[1] - other.interval[0] < best.search_interval[1] - best.search_interval[0]
 
 

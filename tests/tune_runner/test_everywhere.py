@@ -14,7 +14,7 @@ from tests.tune_runner import planted
 from tests.tune_runner.tiny import TINY
 from tune_runner import cli
 from tune_runner.study.everywhere import Sweep, _loss, common, everywhere, mean, papers, read
-from tune_runner.study.scored import completed
+from tune_runner.study.scored import MEASURED, completed
 from tune_runner.study.words import spread
 
 # lambda_pp -> strength of the anomalies. 1.2 is best on tile and bad on solder, 0.4 nearly the best on both.
@@ -80,7 +80,7 @@ def test_its_loss_is_that_of_a_naive_loop_on_test(found, sweeps):
         trials = completed(sweep.study)
         best = max(trials, key=lambda trial: trial.value)
         [chosen] = [trial for trial in trials if trial.params["lambda_pp"] == 0.4]
-        rows = [{name: value for name, value in row.items() if name != "auroc"} for row in best.user_attrs["rows"]]
+        rows = [{name: value for name, value in row.items() if name not in MEASURED} for row in best.user_attrs["rows"]]
         row = [row["n_a"] for row in rows].index(found.settings["n_a"])
         difference = naive(sweep, best, rows.index(best.user_attrs["best_row"])) - naive(sweep, chosen, row)
         assert loss.auroc == pytest.approx(difference, abs=1e-12)

@@ -167,7 +167,7 @@ def test_a_study_of_before_there_were_criteria_has_none():
 def test_test_aurocs_of_a_sweep_are_those_one_by_one(tmp_path):
     sweep = planted.begin(tmp_path)
     number = sweep.finish()
-    found = scored.test_aurocs(sweep.prepared, sweep.records, number)
+    found = scored.aurocs_on_test(sweep.prepared, sweep.records, number)
     for record, aurocs in zip(sweep.records.of(number), found, strict=True):
         for row, auroc in enumerate(aurocs):
             [labels], [scores] = scored.labels_and_scores(sweep.prepared, sweep.records, [record], row, "test_rows")

@@ -27,7 +27,7 @@ from coftad.types import Criterion
 from tune_runner.plan import Prepared
 from tune_runner.records import Records
 from tune_runner.study.effects import FEWEST_BETWEEN
-from tune_runner.study.scored import MEASURED, labels_and_scores, test_aurocs
+from tune_runner.study.scored import MEASURED, aurocs_on_test, labels_and_scores
 
 MOST = 500  # configurations; the interval of a rank correlation is narrow there, and each costs its scores' reading
 _RESAMPLES = 1000
@@ -78,7 +78,7 @@ def verdicts(prepared: Prepared, trials: Sequence[FrozenTrial], records: Records
             continue
         judged = choices[:MOST]
         for number in {each.trial.number for each in judged} - aurocs.keys():
-            aurocs[number] = test_aurocs(prepared, records, number).mean(0)
+            aurocs[number] = aurocs_on_test(prepared, records, number).mean(0)
         correlation, between = _correlation(
             np.array([each.value for each in judged]),
             np.array([aurocs[each.trial.number][each.row] for each in judged]),
@@ -152,7 +152,7 @@ def _lost(
     for choice in (best, own):
         scored = labels_and_scores(prepared, records, records.of(choice.trial.number), choice.row, "test_rows")
         samples.append(auroc_over_episodes(*scored, seed=seed))
-        means.append(test_aurocs(prepared, records, choice.trial.number)[:, choice.row].mean())
+        means.append(aurocs_on_test(prepared, records, choice.trial.number)[:, choice.row].mean())
     return float(means[0] - means[1]), interval(samples[0] - samples[1])
 
 

@@ -8,7 +8,7 @@ from optuna.trial import FrozenTrial
 from coftad.seeding import numpy_generator
 from tune_runner.plan import Prepared
 from tune_runner.records import Records
-from tune_runner.study.scored import test_aurocs
+from tune_runner.study.scored import aurocs_on_test
 
 MOST_TRIALS = 500  # drawn from a larger study: the best of 500 is nearly that of all
 
@@ -31,7 +31,7 @@ def optimism(prepared: Prepared, trials: Sequence[FrozenTrial], best: FrozenTria
     if len(drawn) > MOST_TRIALS:
         order = numpy_generator(prepared.spec.seed, "optimism").permutation(len(drawn))[:MOST_TRIALS]
         drawn = [best, *(drawn[index] for index in order)]
-    means = {trial.number: test_aurocs(prepared, records, trial.number).mean(0) for trial in drawn}
-    row = [dict(each) for each in best.user_attrs["rows"]]
-    chosen = next(index for index, each in enumerate(row) if best.user_attrs["best_row"].items() <= each.items())
+    means = {trial.number: aurocs_on_test(prepared, records, trial.number).mean(0) for trial in drawn}
+    wanted = best.user_attrs["best_row"].items()
+    chosen = next(index for index, each in enumerate(best.user_attrs["rows"]) if wanted <= each.items())
     return Optimism(max(float(each.max()) for each in means.values()), float(means[best.number][chosen]), len(means))

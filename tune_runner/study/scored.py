@@ -65,7 +65,7 @@ def measured(
     return Measured(auroc_over_episodes(labels, scores, seed=seed), np.array(each))
 
 
-def test_aurocs(prepared: Prepared, records: Records, trial: int) -> Floats:
+def aurocs_on_test(prepared: Prepared, records: Records, trial: int) -> Floats:
     """(episodes, rows): AUROC of every row of a trial on the test images. For judging what chose, never for choosing.
     Raises RecordingError."""
     found = []

@@ -19,6 +19,7 @@ from tune_runner.study import ablated
 from tune_runner.study.curves import Curve, along, within
 from tune_runner.study.effects import Effect, TooFew, effects
 from tune_runner.study.importance import ENOUGH_TRIALS, FEWEST_TRIALS, Share, shares
+from tune_runner.study.label_free import Verdict, verdicts
 from tune_runner.study.optimism import Optimism, optimism
 from tune_runner.study.scored import completed, labels_and_scores, rows, search_auroc
 from tune_runner.study.validated import Validated, against_reference, validated
@@ -63,7 +64,7 @@ class Summary:
     validation: Validated | None = None
     optimism: Optimism | None = None
     ablation: tuple[Versus, ...] = ()
-    label_free: list[Any] = field(default_factory=list)
+    label_free: list[Verdict] = field(default_factory=list)
 
 
 def summarise(prepared: Prepared, study: optuna.Study, records: Records, commands: dict[str, str]) -> Summary:
@@ -89,6 +90,7 @@ def summarise(prepared: Prepared, study: optuna.Study, records: Records, command
         against_reference=against_reference(prepared, done, best, records) if best else None,
         validation=validated(prepared, best, records.directory) if best else None,
         optimism=optimism(prepared, done, best, records) if best else None,
+        label_free=verdicts(prepared, done, records, seed=prepared.spec.seed) if best else [],
         ablation=ablated.steps(prepared, done, records),
         effects=compared,
         too_few=few,
