@@ -176,7 +176,7 @@ def test_the_best_is_validated_on_fresh_support_sets(shell):
     )
     summary = json.loads((directory / "summary.json").read_text())
     assert summary["validation"]["episodes"] == 1
-    assert done.stdout.count("test AUROC") == 1  # one report, of both
+    assert done.stdout.count("best configuration:") == 1  # one report, of both
     more = shell("--resume", directory, "--set", "validation.episodes=2")
     assert more.returncode == 0, more.stdout + more.stderr
     assert "0 trials to run" in more.stdout

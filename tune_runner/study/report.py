@@ -85,7 +85,8 @@ def _show_effects(summary: Summary, console: Console) -> None:
             f"within {effect.trials} trainings" if effect.paired else f"between {effect.trials} trials",
             *([spread(own.share, own.interval) + " %" if own else ""] if summary.shares else []),
         )
-    console.print(table)
+    if summary.effects:
+        console.print(table)
     for each in summary.too_few:
         told = f"{each.parameter}: not enough evidence: {each.trials} of {each.needed} trials"
         console.print(told, style="dim", markup=False, highlight=False)

@@ -45,7 +45,7 @@ def against_reference(
         return None
     named = prepared.spec.search.reference
     sides = _side(BEST, best, records, named, best), _side(_called(named), reference, records, named)
-    if not sides[0].episodes or not sides[1].episodes or reference.number == best.number:
+    if (best.number, sides[0].row) == (reference.number, sides[1].row):
         return None
     return versus(prepared, records, *sides)
 
@@ -81,7 +81,7 @@ def _read(prepared: Prepared, best: FrozenTrial, folder: Path) -> Validated | No
     if all(path):
         sides = [here, *(each for each in path if each is not None)]
         if there.row != sides[-1].row:
-            sides.append(Side(_row_text(best), there.episodes, there.row))
+            sides.append(Side(_scored(there, sides[-1].row), there.episodes, there.row))
         steps = corrected([versus(again, records, one, other) for other, one in pairwise(sides)])
     return Validated(spec.episodes, versus(again, records, there, here), steps)
 
@@ -100,7 +100,8 @@ def _called(named: Mapping[str, Any]) -> str:
     return "the reference" if named else "the paper's settings"
 
 
-def _row_text(trial: FrozenTrial) -> str:
-    return "scored as found best: " + ", ".join(
-        f"{name} = {text(value)}" for name, value in trial.user_attrs["best_row"].items()
-    )
+def _scored(side: Side, reference: int) -> str:
+    """In which scoring values and at which step a row differs from the reference's."""
+    found = rows(side.episodes[0])
+    changed = {name: value for name, value in found[side.row].items() if value != found[reference][name]}
+    return ", ".join(f"{name} = {text(value)}" for name, value in changed.items())
