@@ -110,9 +110,8 @@ def _again(summary: Summary) -> list[str]:
             else "that it is better is not shown again"
         )
         reached = f"{percent(versus.auroc)} % AUROC{_against(versus)}"
-        found.append(
-            f"On {validation.episodes} fresh support {'set' if validation.episodes == 1 else 'sets'} it reached {reached}: {verdict}."
-        )
+        sets = f"{validation.episodes} fresh support set{'s' if validation.episodes > 1 else ''}"
+        found.append(f"On {sets} it reached {reached}: {verdict}.")
     elif summary.best is not None:
         found.append(
             "Not enough evidence: the best settings were run on 0 fresh support sets. "
