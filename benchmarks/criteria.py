@@ -33,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--image-size", type=int, default=64)
     parser.add_argument("--shots", type=int, default=10)
-    parser.add_argument("--negatives", nargs="+", choices=get_args(NegativeView), default=["void"])
+    parser.add_argument("--negatives", nargs="+", choices=get_args(NegativeView), default=["none", "void"])
     parser.add_argument("--scorers", nargs="+", choices=get_args(ScorerName), default=["gaussian"])
     args = parser.parse_args()
 

@@ -17,7 +17,7 @@ from coftad.embeddings import embed_augmented
 from coftad.metrics import Floats, aurocs
 from coftad.scorers import score_all
 from coftad.seeding import derive, numpy_generator, torch_generator
-from coftad.types import Criterion, FineTuning, NegativeView, ScorerName, Scoring
+from coftad.types import Criterion, FineTuning, NegativeView, Scoring
 from coftad.views import NEGATIVES
 
 SIGNS: Mapping[Criterion, int] = {"unused_negative": 1, "used_negative": 1, "compactness": 1, "loss": -1}
@@ -27,7 +27,6 @@ FOLDS = 5
 MOST_LEFT_OUT = 20  # support images; more would cost a noticeable share of a trial
 COPIES = 2  # negative ones of each
 LAST_STEPS = 5  # one step's loss hangs on its batch
-_SLOW: tuple[ScorerName, ...] = ("isolation_forest",)  # half of the folds as one: five fits are a fifth of a trial
 _UNUSED: tuple[NegativeView, ...] = ("cutpaste", "void")
 
 
@@ -45,8 +44,8 @@ def measure(
 
     support: (K, 3, H, W) float, K >= 2. augmented_AKD: their positive views, embedded, as scorers are fitted on.
     losses: of all steps up to here. Images left out and copies depend on `seed` alone, so that configurations compare.
-    Absent: `used_negative` where no negative was trained with, `loss` at step 0, both negatives where leaving images
-    out leaves less of them than a scorer has `neighbours`.
+    Absent: `used_negative` where no negative was trained with; `loss` at step 0; both negatives for isolation forests,
+    whose fits in folds would take a fifth of a trial, and where a fold keeps fewer images than kNN has `neighbours`.
     """
     folds = left_out(len(support), seed=seed)
     drawn = support[torch.from_numpy(np.concatenate(folds)).to(support.device)]
@@ -65,16 +64,14 @@ def measure(
     if losses:
         shared["loss"] = float(np.mean(losses[-LAST_STEPS:]))
     found = [dict(shared) for _ in scorings]
-    clean = embedded("none", 1)[0]
-    copies = {name: embedded(view, COPIES) for name, view in negatives(training).items()}
     kept = len(support) - max(map(len, folds))
-    usable = [row for row, each in enumerate(scorings) if each.scorer != "knn" or each.neighbours <= each.n_a * kept]
-    once = [np.concatenate(folds[: len(folds) // 2])]
-    for slow, sets in ((False, folds), (True, once)):
-        rows = [row for row in usable if (scorings[row].scorer in _SLOW) == slow]
-        apart = separations([scorings[row] for row in rows], augmented_AKD, clean, copies, sets, seed=seed)
+    again = [row for row, scoring in enumerate(scorings) if _fits_again(scoring, kept)]
+    if again:
+        clean = embedded("none", 1)[0]
+        copies = {name: embedded(view, COPIES) for name, view in negatives(training).items()}
+        apart = separations([scorings[row] for row in again], augmented_AKD, clean, copies, folds, seed=seed)
         for name, values in apart.items():
-            for row, value in zip(rows, values, strict=True):
+            for row, value in zip(again, values, strict=True):
                 found[row][name] = float(value)
     return found
 
@@ -134,6 +131,13 @@ def compactness(augmented_AKD: Tensor) -> float:
     Jupp 2000, Section 2.3). It says how tight the normal images lie and nothing of what else lies there: a network
     that maps all images to one point has the highest value."""
     return float(normalize(augmented_AKD, dim=-1).mean((0, 1)).norm())
+
+
+def _fits_again(scoring: Scoring, kept: int) -> bool:
+    """Whether a fold's scorer can be fitted on `kept` images, and at a small share of a trial's time."""
+    if scoring.scorer == "knn":
+        return scoring.neighbours <= scoring.n_a * kept
+    return scoring.scorer != "isolation_forest"
 
 
 def _family(view: NegativeView) -> str:
