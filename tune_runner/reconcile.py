@@ -60,6 +60,7 @@ def verdict(records: Sequence[EpisodeRecord]) -> Verdict:
         "episodes": len(records),
         "auroc_std": float(aurocs_ER[:, best].std(ddof=1)) if len(records) > 1 else None,
         "best_row": described[best],
+        "per_episode": aurocs_ER[:, best].tolist(),
         "rows": [{**row, "auroc": float(mean)} for row, mean in zip(described, means, strict=True)],
     }
     return Verdict(float(aurocs_ER[:, best].mean()), best, attributes)

@@ -36,7 +36,8 @@ def test_a_trial_that_was_recorded_and_not_told_is_told_and_not_run_again(tmp_pa
     assert trial.state == TrialState.COMPLETE
     assert trial.value == result.value == max(row["auroc"] for row in trial.user_attrs["rows"])
     assert trial.user_attrs["ray_trial"] == ray_trial
-    assert trial.user_attrs["episodes"] == 2
+    assert trial.user_attrs["episodes"] == len(trial.user_attrs["per_episode"]) == 2
+    assert sum(trial.user_attrs["per_episode"]) / 2 == pytest.approx(trial.value)
     assert StudySearcher(sweep.study, sweep.prepared.spec).remaining == 3
 
 
@@ -128,7 +129,7 @@ def left_behind(tmp_path_factory):
     return sweep
 
 
-@pytest.mark.parametrize("writes", range(1, 12))
+@pytest.mark.parametrize("writes", range(1, 13))
 def test_cut_short_after_any_write_it_is_completed_by_the_next_call(left_behind, tmp_path, monkeypatch, writes):
     directory = planted.copied(left_behind, tmp_path)
     sweep = planted.Planted(left_behind.prepared, directory, left_behind.searcher)
@@ -155,7 +156,7 @@ def test_cut_short_after_any_write_it_is_completed_by_the_next_call(left_behind,
             reconcile(sweep.study, sweep.records, episodes=2)
         except Killed:
             cut = True
-    assert cut == (writes < 11), "eleven writes are all there are"
+    assert cut == (writes < 12), "twelve writes are all there are"
     reconcile(sweep.study, sweep.records, episodes=2)
     trials = sweep.study.get_trials()
     assert [trial.state for trial in trials] == [TrialState.COMPLETE, TrialState.FAIL, TrialState.WAITING]

@@ -1,10 +1,11 @@
-"""What a study's answers are worked out from: complete trials, and the labels and scores of one of their rows."""
+"""What a study's answers are worked out from: its trials, and the labels and scores of one of their rows."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import optuna
+from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
 from tune_runner.plan import Prepared
@@ -13,6 +14,17 @@ from tune_runner.records import EpisodeRecord, Records
 
 def completed(study: optuna.Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+
+
+def evaluated(study: optuna.Study) -> list[FrozenTrial]:
+    """The complete ones, and those that `asha` dropped after some of their episodes."""
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+
+
+def per_episode(trial: FrozenTrial) -> NDArray[np.float64]:
+    """(E,) search AUROC at the trial's best row on each episode that it finished, the first ones. Older studies have
+    not kept them: of these, the mean alone."""
+    return np.array(trial.user_attrs.get("per_episode", [trial.value]), dtype=float)
 
 
 def rows(record: EpisodeRecord) -> list[dict[str, Any]]:
