@@ -3,7 +3,8 @@
     python -m benchmarks.study --trials 10000
 
 The study and its records are made up, in the form that a sweep leaves them in: two episodes a trial, twelve rows each,
-a conditional parameter. Everything from there on is the program's own: intervals, tests, shares, curves, tables, page.
+a conditional parameter, and of every ten trials one that was dropped after its first episode. Everything
+from there on is the program's own: intervals, tests, shares, curves, tables, page.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import optuna
 import yaml
+from optuna.trial import TrialState
 
 from benchmarks.sweep_overhead import SWEEP
 from coftad.metrics import Metrics
@@ -29,7 +31,7 @@ ROWS = {"n_a": {"choice": [1, 5, 10, 20]}, "steps": {"choice": [0, 10, 20]}}
 
 
 def made_up(folder: Path, trials: int) -> tuple[plan.Prepared, optuna.Study]:
-    """AUROC rises with lambda_pp and with n_a, and is noise otherwise."""
+    """AUROC rises with n_a, and with lambda_pp the more, the longer the training; it is noise otherwise."""
     path = folder / "sweep.yaml"
     path.write_text(yaml.safe_dump({**SWEEP, "space": {**SWEEP["space"], **ROWS}, "episodes": 2, "tracking": None}))
     prepared = plan.prepare(load(path))
@@ -43,11 +45,13 @@ def made_up(folder: Path, trials: int) -> tuple[plan.Prepared, optuna.Study]:
             suggestion = prepared.spec.suggest(trial)
             config = prepared.spec.config(suggestion)
             kept = []
-            for episode in prepared.episodes:
-                base = 0.6 + 0.1 * config.training.lambda_pp + generator.normal(0, 0.05)
+            dropped = number % 10 == 9
+            for episode in prepared.episodes[: 1 if dropped else None]:
+                base = 0.6 + generator.normal(0, 0.05)
+                strength = 0.1 * config.training.lambda_pp / max(config.points)
                 aurocs = [
-                    min(1.0, base + 0.002 * scoring.n_a + generator.normal(0, 0.01))
-                    for _ in config.points
+                    min(1.0, base + strength * steps + 0.002 * scoring.n_a + generator.normal(0, 0.01))
+                    for steps in config.points
                     for scoring in config.scorings
                 ]
                 keys = [(steps, scoring) for steps in config.points for scoring in config.scorings]
@@ -65,6 +69,7 @@ def made_up(folder: Path, trials: int) -> tuple[plan.Prepared, optuna.Study]:
             asked.tell(trial, result.value)
             found.append(
                 optuna.trial.create_trial(
+                    state=TrialState.PRUNED if dropped else TrialState.COMPLETE,
                     params=trial.params,
                     distributions=trial.distributions,
                     value=result.value,

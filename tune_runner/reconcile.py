@@ -65,6 +65,7 @@ def verdict(records: Sequence[EpisodeRecord], objective: Objective = "auroc") ->
         "auroc_std": float(aurocs_ER[:, best].std(ddof=1)) if len(records) > 1 else None,
         "search_auroc": float(means[best]),
         "best_row": described[best],
+        "per_episode": aurocs_ER[:, best].tolist(),
         "rows": [
             {**row, "auroc": float(mean), "criteria": own}
             for row, mean, own in zip(described, means, criteria, strict=True)

@@ -3,6 +3,7 @@
 import numpy as np
 import optuna
 from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.trial import TrialState
 
 
 def planted(count, seed=0):
@@ -41,6 +42,25 @@ def study_of(values, params, distributions, rows=()):
                 user_attrs={"rows": list(rows)},
             )
             for value, given in zip(values, params, strict=True)
+        ]
+    )
+    return study.get_trials()
+
+
+def on_episodes(aurocs, params, distributions):
+    """Trials with these AUROCs in their first episodes: dropped ones, where others have more."""
+    every = max(map(len, aurocs))
+    study = optuna.create_study(direction="maximize")
+    study.add_trials(
+        [
+            optuna.trial.create_trial(
+                state=TrialState.COMPLETE if len(own) == every else TrialState.PRUNED,
+                params=given,
+                distributions={name: distributions[name] for name in given},
+                value=float(np.mean(own)),
+                user_attrs={"rows": [], "per_episode": [float(auroc) for auroc in own]},
+            )
+            for own, given in zip(aurocs, params, strict=True)
         ]
     )
     return study.get_trials()

@@ -25,7 +25,7 @@ FLAT = Effect("lambda_pp", "> 1", "<= 1", 0.01, (-0.02, 0.03), 40, False, 0.6)
 def summary(**changes):
     made = {
         "name": "s", "banner": "", "protocol": "", "trials": {"complete": 40, "failed": 2}, "failures": {},
-        "best": BEST, "effects": [VOID, STEPS, FLAT], "too_few": [TooFew("beta", 3, 10)], "shares": [], "curves": [],
+        "best": BEST, "effects": [VOID, STEPS, FLAT], "too_few": [TooFew("beta", 3, 10)], "curves": [],
         "caution": "", "commands": {},
     }  # fmt: skip
     return Summary(**{**made, **changes})

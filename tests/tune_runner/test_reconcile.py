@@ -36,7 +36,8 @@ def test_a_trial_that_was_recorded_and_not_told_is_told_and_not_run_again(tmp_pa
     assert trial.state == TrialState.COMPLETE
     assert trial.value == result.value == max(row["auroc"] for row in trial.user_attrs["rows"])
     assert trial.user_attrs["ray_trial"] == ray_trial
-    assert trial.user_attrs["episodes"] == 2
+    assert trial.user_attrs["episodes"] == len(trial.user_attrs["per_episode"]) == 2
+    assert sum(trial.user_attrs["per_episode"]) / 2 == pytest.approx(trial.value)
     assert StudySearcher(sweep.study, sweep.prepared.spec).remaining == 3
 
 

@@ -3,7 +3,8 @@
 Scoring and trajectory parameters are compared within each trained network, as all their values were scored on it: a
 paired comparison, the sharpest there is. Training parameters are compared between trials that have them, so one that
 exists only under a choice is compared among the trials that made it; numbers are split into thirds, or at their median
-where they are few.
+where they are few. A trial that `asha` dropped counts with the episodes that it finished (`paired.py`). Intervals are
+over trials, and between trials over episodes as well.
 
 Whether a parameter matters at all is tested over all of its levels at once (Friedman's test or Wilcoxon's within
 trainings, Kruskal and Wallis's between trials) and corrected for the number of parameters (Benjamini and Hochberg
@@ -16,6 +17,7 @@ no test that could show anything, and none is made.
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -25,11 +27,12 @@ from scipy.stats import false_discovery_control, friedmanchisquare, kruskal, wil
 
 from coftad.metrics import interval
 from coftad.seeding import numpy_generator
-from tune_runner.study.scored import MEASURED, search_auroc
+from tune_runner.study.levels import levels, text
+from tune_runner.study.paired import paired, resampled_interval
+from tune_runner.study.scored import MEASURED
 
 FEWEST_WITHIN = 6  # Wilcoxon's smallest p of five pairs is 0.06
 FEWEST_BETWEEN = 10
-THIRDS = 18  # trials that make a third of them a sample
 LEVEL = 0.05
 _RESAMPLES = 1000
 
@@ -93,8 +96,8 @@ def _paired(trials: Sequence[FrozenTrial], seed: int) -> Iterator[Effect | TooFe
         mean = float(difference.mean())
         yield Effect(
             name,
-            _text(levels[best]),
-            _text(levels[worst]),
+            text(levels[best]),
+            text(levels[worst]),
             mean,
             between,
             len(table),
@@ -119,38 +122,41 @@ def varying(trials: Sequence[FrozenTrial]) -> list[str]:
     return [name for name in names if len({row[name] for row in rows}) > 1]
 
 
-def levels_within(trials: Sequence[FrozenTrial], name: str) -> tuple[list[Any], NDArray[np.float64]]:
-    """(L values of one such parameter that every training has, ascending; (T, L) AUROCs, each the mean over all rows of
-    that training with that value)."""
+def levels_within(trials: Sequence[FrozenTrial], *names: str) -> tuple[list[Any], NDArray[np.float64]]:
+    """(L values of one such parameter, or tuples of values of several, that every training has, ascending; (T, L)
+    AUROCs, each the mean over all rows of that training with that value)."""
+    key = itemgetter(*names)
     means: list[dict[Any, float]] = []
     for trial in trials:
         by_value: dict[Any, list[float]] = defaultdict(list)
         for row in trial.user_attrs["rows"]:
-            by_value[row[name]].append(row["auroc"])
+            by_value[key(row)].append(row["auroc"])
         means.append({value: float(np.mean(aurocs)) for value, aurocs in by_value.items()})
     values = sorted(set.intersection(*(set(each) for each in means)))
     return values, np.array([[each[value] for value in values] for each in means])
 
 
 def _between(trials: Sequence[FrozenTrial], seed: int) -> Iterator[Effect | TooFew]:
-    for name in sorted({name for trial in trials for name in trial.params}):
-        having = [trial for trial in trials if name in trial.params]
-        groups: dict[str, list[float]] = defaultdict(list)
-        for trial, level in zip(having, _levels([trial.params[name] for trial in having]), strict=True):
-            groups[level].append(search_auroc(trial))
-        usable = {level: np.array(values) for level, values in groups.items() if len(values) >= 2}
+    everything = paired(trials)
+    for name in sorted({name for trial in everything.trials for name in trial.params}):
+        having = everything.having(name)
+        found = levels([trial.params[name] for trial in having.trials])
+        groups = [having.among(found.codes == code) for code in range(len(found.names))]
+        usable = [(level, group) for level, group in zip(found.names, groups, strict=True) if len(group.trials) >= 2]
         if len(groups) < 2:
             continue
-        if len(usable) < 2 or len(having) < FEWEST_BETWEEN:
-            yield TooFew(name, len(having), FEWEST_BETWEEN)
+        if len(usable) < 2 or len(having.trials) < FEWEST_BETWEEN:
+            yield TooFew(name, len(having.trials), FEWEST_BETWEEN)
             continue
-        best = max(usable, key=lambda level: usable[level].mean())
-        worst = min(usable, key=lambda level: usable[level].mean())
+        values = [group.values for _, group in usable]
+        means = [each.mean() for each in values]
+        (best, high), (worst, low) = usable[int(np.argmax(means))], usable[int(np.argmin(means))]
         generator = numpy_generator(seed, "effects", name)
-        samples = _resampled_mean(usable[best], generator) - _resampled_mean(usable[worst], generator)
-        difference = float(usable[best].mean() - usable[worst].mean())
-        p = _alike_between(list(usable.values()))
-        yield Effect(name, best, worst, difference, interval(samples), len(having), paired=False, p=p)
+        drawn = having.draw_episodes(generator, _RESAMPLES)
+        samples = high.resampled_mean(drawn, generator) - low.resampled_mean(drawn, generator)
+        difference = float(max(means) - min(means))
+        p = _alike_between(values)
+        yield Effect(name, best, worst, difference, resampled_interval(samples), len(having.trials), paired=False, p=p)
 
 
 def _alike_between(groups: list[NDArray[np.float64]]) -> float:
@@ -158,24 +164,3 @@ def _alike_between(groups: list[NDArray[np.float64]]) -> float:
     if np.ptp(np.concatenate(groups)) == 0:
         return 1.0
     return float(kruskal(*groups).pvalue)
-
-
-def _levels(values: Sequence[Any]) -> list[str]:
-    """Texts as they are; numbers by their third, or half, of the sorted values, unless they take few values."""
-    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-    if not numbers or len(set(values)) <= 4:
-        return [_text(value) for value in values]
-    if len(values) < THIRDS:
-        median = float(np.median(values))
-        return [f"{'<=' if value <= median else '>'} {median:.3g}" for value in values]
-    low, high = np.quantile(values, [1 / 3, 2 / 3])
-    names = (f"<= {low:.3g}", f"{low:.3g} to {high:.3g}", f"> {high:.3g}")
-    return [names[int(value > low) + int(value > high)] for value in values]
-
-
-def _resampled_mean(values: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
-    return values[generator.integers(len(values), size=(_RESAMPLES, len(values)))].mean(1)
-
-
-def _text(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

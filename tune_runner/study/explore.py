@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial
 
 from tune_runner.study.interactive import styled
 from tune_runner.study.plots import ACCENT
+from tune_runner.study.scored import search_auroc
 
 MOST_MARKS = 2_000  # trials in a plot of one mark each
 MOST_LINES = 150  # trials in a plot of one line or one row and column of a grid each
@@ -28,10 +29,9 @@ def thinned(trials: Sequence[FrozenTrial], most: int) -> list[FrozenTrial]:
         return list(trials)
     kept, best = set(), float("-inf")
     for index, trial in enumerate(trials):
-        assert trial.value is not None  # complete trials have one
-        if trial.value > best:
+        if search_auroc(trial) > best:
             kept.add(index)
-            best = trial.value
+            best = search_auroc(trial)
     others = [index for index in range(len(trials)) if index not in kept]
     room = max(0, most - len(kept))
     kept |= {others[place * len(others) // room] for place in range(room)}
@@ -107,7 +107,7 @@ def _study(trials: Sequence[FrozenTrial]) -> optuna.Study:
         study = optuna.create_study(study_name="trials", direction="maximize")  # the name is in a figure
     study.add_trials(
         [
-            optuna.trial.create_trial(params=trial.params, distributions=trial.distributions, value=trial.value)
+            optuna.trial.create_trial(params=trial.params, distributions=trial.distributions, value=search_auroc(trial))
             for trial in trials
         ]
     )

@@ -1,16 +1,22 @@
-"""Shares of importance: which settings separate the best trials from the rest.
+"""Shares of importance: which settings separate the best trials from the rest, and which move AUROC at all.
 
-Watanabe et al., "PED-ANOVA", IJCAI 2023, Optuna's implementation. It wants about 50 trials; the bootstrap interval over
-trials shows how far off fewer are.
+PED-ANOVA (Watanabe et al., IJCAI 2023, Optuna's implementation) asks what the best tenth of the trials have in common.
+It wants about 50 trials. Functional ANOVA (`fanova.py`) asks what moves AUROC anywhere in the space. Both compare the
+parameters that all of the trials have; a conditional one is compared with the others among the trials that made its
+choice, branch by branch.
+
+Intervals are bootstraps over trials and episodes; they show how far off few trials are. A trial's value is its AUROC at
+its best row, chosen once on all episodes.
 """
 
 import logging
 import warnings
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import optuna
+from numpy.typing import NDArray
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection
@@ -18,42 +24,98 @@ from optuna.trial import FrozenTrial, TrialState
 
 from coftad.metrics import interval
 from coftad.seeding import numpy_generator
-from tune_runner.study.scored import search_auroc
+from tune_runner.study.branching import by_branch, parameters, spelt
+from tune_runner.study.fanova import first_order
+from tune_runner.study.paired import Paired, paired
 
 log = logging.getLogger(__name__)
 
 ENOUGH_TRIALS = 50
 FEWEST_TRIALS = 20  # PED-ANOVA compares the best tenth with the rest; a tenth of fewer is one trial, and shares mislead
 _RESAMPLES = 50  # each fits densities anew
+_MOST_TRIALS = 1000  # of more, so many drawn ones stand for all
 
 
 @dataclass(frozen=True)
 class Share:
-    """PED-ANOVA's share of one parameter in [0, 1], and its 95 % bootstrap interval over trials."""
+    """One evaluator's share of one parameter in [0, 1], and its 95 % bootstrap interval over trials and episodes."""
 
     parameter: str
     share: float
     interval: tuple[float, float]
 
 
+@dataclass(frozen=True)
+class Branch:
+    """Shares among the trials that made one choice.
+
+    where: "" for all trials, else such as `negative_augmentation = void`. ped_anova, fanova: of the parameters that all
+    of these trials have and that vary among them, largest first; empty where there are fewer trials than `needed`.
+    """
+
+    where: str
+    trials: int
+    needed: int
+    ped_anova: tuple[Share, ...]
+    fanova: tuple[Share, ...]
+
+
+def branches(trials: Sequence[FrozenTrial], *, seed: int) -> list[Branch]:
+    """All trials first, complete ones and those that were dropped after some episodes; then every branch in which a
+    conditional parameter exists."""
+    everything = paired(trials)
+    found = []
+    for made, rows in by_branch(everything.trials):
+        chosen = _drawn(everything.among(rows), seed)
+        enough = len(rows) >= FEWEST_TRIALS
+        ped_anova = _ped_anova(chosen, seed) if enough else ()
+        fanova = _fanova(chosen, seed) if enough else ()
+        found.append(Branch(spelt(made), len(rows), FEWEST_TRIALS, ped_anova, fanova))
+    return found
+
+
 def shares(trials: Sequence[FrozenTrial], *, seed: int) -> list[Share]:
-    """Of the parameters that every trial has. Empty if there are fewer than FEWEST_TRIALS or nothing varies."""
-    if len(trials) < FEWEST_TRIALS:
-        return []
+    """PED-ANOVA's of all trials, as `branches` has them first."""
+    everything = _drawn(paired(trials), seed)
+    return list(_ped_anova(everything, seed)) if len(everything.trials) >= FEWEST_TRIALS else []
+
+
+def _drawn(trials: Paired, seed: int) -> Paired:
+    order = numpy_generator(seed, "importance").permutation(len(trials.trials))
+    return trials.among(np.sort(order[:_MOST_TRIALS]))
+
+
+def _fanova(trials: Paired, seed: int) -> tuple[Share, ...]:
+    names = parameters(trials.trials)
+    if not names:
+        return ()
+    shares_RD = first_order(trials, names, seed=seed)
+    if not len(shares_RD):
+        return ()
+    return _sorted(
+        Share(name, float(samples.mean()), interval(samples)) for name, samples in zip(names, shares_RD.T, strict=True)
+    )
+
+
+def _ped_anova(trials: Paired, seed: int) -> tuple[Share, ...]:
+    names = parameters(trials.trials)
     study = _Drawn()
-    point = _shares(study, trials)
+    point = _shares(study, trials.trials, names, trials.values)
     if not point:
-        return []
+        return ()
     generator = numpy_generator(seed, "shares")
+    count = len(trials.trials)
     samples: dict[str, list[float]] = {name: [] for name in point}
-    for _ in range(_RESAMPLES):
-        drawn = [trials[index] for index in generator.integers(len(trials), size=len(trials))]
-        for name, value in _shares(study, drawn).items():
+    for episodes_E in trials.draw_episodes(generator, _RESAMPLES):
+        drawn = generator.integers(count, size=count)
+        values = trials.drawn_values(drawn, episodes_E)
+        for name, value in _shares(study, [trials.trials[row] for row in drawn], names, values).items():
             samples[name].append(value)
-    return [
-        Share(name, value, interval(np.array(samples[name] or [value])))
-        for name, value in sorted(point.items(), key=lambda item: -item[1])
-    ]
+    return _sorted(Share(name, value, interval(np.array(samples[name] or [value]))) for name, value in point.items())
+
+
+def _sorted(found: Iterable[Share]) -> tuple[Share, ...]:
+    return tuple(sorted(found, key=lambda each: -each.share))
 
 
 class _Drawn(optuna.Study):
@@ -66,20 +128,26 @@ class _Drawn(optuna.Study):
         self.drawn: Sequence[FrozenTrial] = ()
 
     def get_trials(self, deepcopy: bool = True, states: Container[TrialState] | None = None) -> list[FrozenTrial]:
-        return [trial for trial in self.drawn if states is None or trial.state in states]
+        return list(self.drawn)  # also dropped ones: they have a value for the episodes they finished
 
 
-def _shares(study: _Drawn, trials: Sequence[FrozenTrial]) -> dict[str, float]:
-    if len({search_auroc(trial) for trial in trials}) < 2:
+def _shares(
+    study: _Drawn, trials: Sequence[FrozenTrial], names: list[str], values: NDArray[np.float64]
+) -> Mapping[str, float]:
+    """NaN among values: a trial without one. Empty where nothing can be told apart."""
+    known = values[np.isfinite(values)]
+    if not names or len(known) < 2 or np.ptp(known) == 0:
         return {}
     study.drawn = trials
+    value_of = {trial.number: value for trial, value in zip(trials, values, strict=True)}
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Optuna's on experimental parts and on dynamic spaces; both are known
+            warnings.simplefilter("ignore")  # Optuna's on experimental parts and on small regimes; both are known
             found = get_param_importances(
                 study,
                 evaluator=PedAnovaImportanceEvaluator(),
-                target=lambda trial: -search_auroc(trial),  # with a target, Optuna takes the lowest for the best
+                params=names,
+                target=lambda trial: -value_of[trial.number],  # the evaluator takes the lowest for the best
             )
     except (ValueError, RuntimeError) as error:  # too few distinct trials after resampling
         log.debug("no importance shares: %s", error)

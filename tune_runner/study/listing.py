@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial
 
 from tune_runner.ledger import known_runs
 from tune_runner.searcher import reason
+from tune_runner.study.scored import search_auroc
 from tune_runner.study.words import text
 
 _LOCAL = "http://127.0.0.1:5000"  # where `mlflow ui` serves a database
@@ -50,7 +51,7 @@ def listing(trials: Sequence[FrozenTrial], runs: Runs) -> Listing:
         (
             trial.number,
             _state(trial),
-            None if trial.value is None else round(100 * trial.value, 2),
+            None if trial.value is None else round(100 * search_auroc(trial), 2),
             _percent(trial.user_attrs.get("auroc_std")),
             _told(trial.params),
             _told(trial.user_attrs.get("best_row", {})),

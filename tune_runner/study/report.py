@@ -70,12 +70,15 @@ def _show_best(best: Best, protocol: str, console: Console) -> None:
 
 def _show_effects(summary: Summary, console: Console) -> None:
     table = Table(title="what mattered: difference in search AUROC, points, 95 % interval", title_justify="left")
-    columns = ["parameter", "better", "worse", "difference", "shown", "compared"]
-    for column in [*columns, "importance (PED-ANOVA)"] if summary.shares else columns:
+    shares = {
+        method: {share.parameter: share for branch in reversed(summary.branches) for share in getattr(branch, field)}
+        for method, field in (("PED-ANOVA, %", "ped_anova"), ("fANOVA, %", "fanova"))
+    }  # of all trials, else of those that made the choice under which a parameter exists
+    methods = [method for method, found in shares.items() if found]
+    for column in ("parameter", "better", "worse", "difference", "shown", "compared", *methods):
         table.add_column(column, no_wrap=column == "parameter")
-    share = {each.parameter: each for each in summary.shares}
     for effect in summary.effects:
-        own = share.get(effect.parameter)
+        own = [shares[method].get(effect.parameter) for method in methods]
         table.add_row(
             effect.parameter,
             effect.better,
@@ -83,7 +86,7 @@ def _show_effects(summary: Summary, console: Console) -> None:
             spread(effect.difference, effect.interval),
             f"{'yes' if effect.shown else 'no'}, p {effect.p:.2g}",
             f"within {effect.trials} trainings" if effect.paired else f"between {effect.trials} trials",
-            *([spread(own.share, own.interval) + " %" if own else ""] if summary.shares else []),
+            *(spread(share.share, share.interval) if share else "" for share in own),
         )
     if summary.effects:
         console.print(table)

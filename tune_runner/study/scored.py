@@ -1,4 +1,4 @@
-"""What a study's answers are worked out from: complete trials, and the labels and scores of one of their rows."""
+"""What a study's answers are worked out from: its trials, and the labels and scores of one of their rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +27,17 @@ def search_auroc(trial: FrozenTrial) -> float:
     found = trial.user_attrs.get("search_auroc", trial.value)
     assert found is not None  # complete trials have a value
     return float(found)
+
+
+def evaluated(study: optuna.Study) -> list[FrozenTrial]:
+    """The complete ones, and those that `asha` dropped after some of their episodes."""
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+
+
+def per_episode(trial: FrozenTrial) -> NDArray[np.float64]:
+    """(E,) search AUROC at the trial's best row on each episode that it finished, the first ones. Older studies have
+    not kept them: of these, the mean alone."""
+    return np.array(trial.user_attrs.get("per_episode", [search_auroc(trial)]), dtype=float)
 
 
 def rows(record: EpisodeRecord) -> list[dict[str, Any]]:

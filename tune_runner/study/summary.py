@@ -16,12 +16,15 @@ from tune_runner.plan import Prepared
 from tune_runner.records import Records
 from tune_runner.searcher import counts, reason
 from tune_runner.study import ablated
+from tune_runner.study.binned import Means, means
 from tune_runner.study.curves import Curve, along, within
 from tune_runner.study.effects import Effect, TooFew, effects
-from tune_runner.study.importance import ENOUGH_TRIALS, FEWEST_TRIALS, Share, shares
+from tune_runner.study.importance import ENOUGH_TRIALS, FEWEST_TRIALS, Branch, branches
+from tune_runner.study.interactions import Interaction, interactions
 from tune_runner.study.label_free import Verdict, verdicts
+from tune_runner.study.noise import Noise, noise, replicates
 from tune_runner.study.optimism import Optimism, optimism
-from tune_runner.study.scored import completed, labels_and_scores, rows, search_auroc
+from tune_runner.study.scored import completed, evaluated, labels_and_scores, rows, search_auroc
 from tune_runner.study.validated import Validated, against_reference, validated
 from tune_runner.study.versus import Versus
 
@@ -51,15 +54,14 @@ class Summary:
     best: Best | None
     effects: list[Effect]
     too_few: list[TooFew]
-    shares: list[Share]
     curves: list[Curve]
     caution: str
     commands: dict[str, str]
     shared: bool = False  # whether search and test are one pool of images, as in the paper
-    branches: list[Any] = field(default_factory=list)
-    interactions: list[Any] = field(default_factory=list)
-    noise: Any = None
-    means: list[Any] = field(default_factory=list)
+    branches: list[Branch] = field(default_factory=list)
+    interactions: list[Interaction] = field(default_factory=list)
+    noise: Noise | None = None
+    means: list[Means] = field(default_factory=list)
     against_reference: Versus | None = None
     validation: Validated | None = None
     optimism: Optimism | None = None
@@ -71,7 +73,8 @@ def summarise(prepared: Prepared, study: optuna.Study, records: Records, command
     trials = [trial for trial in study.get_trials(deepcopy=False) if counts(trial)]
     done = completed(study)
     best = max(done, key=_rank, default=None)
-    compared, few = effects(done, seed=prepared.spec.seed) if done else ([], [])
+    evaluable, seed = evaluated(study), prepared.spec.seed
+    compared, few = effects(evaluable, seed=seed) if done else ([], [])
     failures: dict[str, int] = {}
     for trial in trials:
         if trial.state == TrialState.FAIL:
@@ -90,12 +93,15 @@ def summarise(prepared: Prepared, study: optuna.Study, records: Records, command
         against_reference=against_reference(prepared, done, best, records) if best else None,
         validation=validated(prepared, best, records.directory) if best else None,
         optimism=optimism(prepared, done, best, records) if best else None,
-        label_free=verdicts(prepared, done, records, seed=prepared.spec.seed) if best else [],
+        label_free=verdicts(prepared, done, records, seed=seed) if best else [],
         ablation=ablated.steps(prepared, done, records),
         effects=compared,
         too_few=few,
-        shares=shares(done, seed=prepared.spec.seed),
-        curves=[*along(prepared, done, records), *within(done, seed=prepared.spec.seed)],
+        branches=branches(evaluable, seed=seed) if done else [],
+        interactions=interactions(evaluable, seed=seed) if done else [],
+        noise=noise(replicates(evaluable), seed=seed) if done else None,
+        means=means(evaluable, seed=seed) if done else [],
+        curves=[*along(prepared, done, records), *within(done, seed=seed)],
         caution=_caution(len(done)),
         commands=commands,
         shared=prepared.episodes[0].shared,
