@@ -2,10 +2,15 @@
 
 import pytest
 
-from tests.tune_runner.full_summary import Interaction, Noise, Optimism, Validation, Versus
+from tests.tune_runner.full_summary import PAPERS
 from tune_runner.study.answers import answers
 from tune_runner.study.effects import Effect, TooFew
+from tune_runner.study.interactions import Interaction
+from tune_runner.study.noise import Noise
+from tune_runner.study.optimism import Optimism
 from tune_runner.study.summary import Best, Summary
+from tune_runner.study.validated import Validated
+from tune_runner.study.versus import Versus
 
 BEST = Best(
     trial=7,
@@ -16,10 +21,16 @@ BEST = Best(
     test_auroc=0.976,
     test_interval=(0.95, 0.994),
     test_per_episode=(0.97, 0.982),
+    chosen_by="auroc",
 )
 VOID = Effect("negative_augmentation", "void", "none", 0.26, (0.2, 0.32), 40, False, 0.0001)
 STEPS = Effect("steps", "20", "5", 0.03, (0.01, 0.05), 40, True, 0.02)
 FLAT = Effect("lambda_pp", "> 1", "<= 1", 0.01, (-0.02, 0.03), 40, False, 0.6)
+
+
+def versus(**changes):
+    made = {"one": "trial 7", "other": PAPERS, "auroc": 0.969, "other_auroc": 0.93, "better_in": 5, "of": 5, "p": None}
+    return Versus(**{**made, **changes})
 
 
 def summary(**changes):
@@ -62,12 +73,12 @@ def test_good_settings_name_what_matters_first():
     ],
 )  # fmt: skip
 def test_against_the_reference(difference, interval, p, end):
-    versus = Versus(difference=difference, interval=interval, better_in=3, of=3, p=p)
-    assert said(against_reference=versus)[0].endswith(f"that no search has seen{end}")
+    found = versus(difference=difference, interval=interval, better_in=3, of=3, p=p)
+    assert said(against_reference=found)[0].endswith(f"that no search has seen{end}")
 
 
 def test_one_pool_and_optimism_are_said():
-    good = said(shared=True, optimism=Optimism(0.985, 0.976))[0]
+    good = said(shared=True, optimism=Optimism(0.985, 0.976, 40))[0]
     assert "on the images that it was chosen on, as in the paper, which flatters it" in good
     assert good.endswith("would have claimed 98.5 %, where an honest one shows 97.6 %: +0.9 points of optimism.")
 
@@ -93,13 +104,13 @@ def test_what_matters():
     ],
 )
 def test_again(difference, interval, end):
-    again = said(validation=Validation(5, (), Versus(difference=difference, interval=interval)))[2]
+    again = said(validation=Validated(5, versus(difference=difference, interval=interval), ()))[2]
     assert again.startswith("On 5 fresh support sets it reached 96.9 % AUROC")
     assert again.endswith(end)
 
 
 def test_the_noise_floor():
-    assert said(noise=Noise())[2].endswith(
+    assert said(noise=Noise(0.021, (0.015, 0.03), 0.3, (0.2, 0.4), 40, 3))[2].endswith(
         "From one support set to the next, the same settings move by 2.1 [1.5, 3.0] points (standard deviation over 3 "
         "episodes of 40 trials); such noise is 30.0 [20.0, 40.0] % of the variance between trials."
     )

@@ -12,7 +12,7 @@ from tests.tune_runner import planted
 from tests.tune_runner.faults import Quick
 from tests.tune_runner.planted import SHARE
 from tests.tune_runner.sweep_files import SMALL, Files
-from tune_runner import child_run, run
+from tune_runner import child_run, run, tuning
 from tune_runner.context import Outcome, SweepContext
 from tune_runner.doctor import diagnose
 from tune_runner.objective import best_row, mean_criteria, values
@@ -94,7 +94,8 @@ def test_the_report_shows_auroc_and_says_that_no_labels_chose(sweep):
     assert summary.best.chosen_by == by
     assert summary.best.search_auroc == completed(sweep.study)[0].user_attrs["rows"][chosen(sweep)[0]]["auroc"]
     assert {effect.parameter for effect in (*summary.effects, *summary.too_few)}.isdisjoint({"criteria", "auroc"})
-    trials, rows = write_tables(sweep.directory, sweep.study.get_trials(), sweep.records)
+    write_tables(sweep.directory, sweep.study.get_trials(), sweep.records)
+    trials, rows = sweep.directory / "trials.csv", sweep.directory / "rows.csv"
     with trials.open() as file:
         assert [float(line["search_auroc"]) for line in csv.DictReader(file)] == [
             search_auroc(trial) for trial in completed(sweep.study)
@@ -126,7 +127,7 @@ def worker_of(sweep):
     """A worker's own, without Ray: it runs the first trial that the study suggests."""
     made = Quick.__new__(Quick)
     made._trial_info = None
-    made.inputs = run.inputs(sweep.prepared, SHARE)
+    made.inputs = tuning.inputs(sweep.prepared, SHARE)
     _, number = sweep.suggest()
     made.reset_config({"number": number, "trial": sweep.configs[number]})
     return made
@@ -144,7 +145,7 @@ def test_ray_hears_of_the_objective(tmp_path):
     worker = worker_of(sweep)
     found = worker.step()
     assert found["objective"] == max(row.search.auroc for row in found["finished"].result.rows)
-    asha = run.scheduler(replace(sweep.prepared.spec, search=Search(scheduler="asha")))
+    asha = tuning.scheduler(replace(sweep.prepared.spec, search=Search(scheduler="asha")))
     assert asha.metric == sweep.searcher.metric == "objective"
 
 
