@@ -52,9 +52,11 @@ def test_the_best_row_is_the_first_of_equals_and_has_the_objective_in_every_epis
         best_row(np.full((2, 3), np.nan))
 
 
-@pytest.fixture(params=["compactness", "loss"])
-def sweep(request, tmp_path):
-    begun = planted.begin(tmp_path, objective=request.param, budget={"trials": 6})
+@pytest.fixture(scope="module", params=["compactness", "loss"])
+def sweep(request, tmp_path_factory):
+    """Three complete trials; tests may add more."""
+    folder = tmp_path_factory.mktemp("objective")
+    begun = planted.begin(folder, objective=request.param, budget={"trials": 9})
     begun.criteria = criteria
     for _ in range(3):
         begun.finish()
