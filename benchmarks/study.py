@@ -8,6 +8,7 @@ from there on is the program's own: intervals, tests, shares, curves, tables, pa
 """
 
 import argparse
+import os
 import resource
 import tempfile
 import time
@@ -19,13 +20,13 @@ import yaml
 from optuna.trial import TrialState
 
 from benchmarks.sweep_overhead import SWEEP
+from coftad.criteria import SIGNS
 from coftad.metrics import Metrics
 from tune_runner import plan
 from tune_runner.reconcile import verdict
 from tune_runner.records import EpisodeRecord, Records, RowRecord
 from tune_runner.spec import load
 from tune_runner.study import report
-from tune_runner.study.summary import best_trial
 
 ROWS = {"n_a": {"choice": [1, 5, 10, 20]}, "steps": {"choice": [0, 10, 20]}}
 
@@ -56,7 +57,12 @@ def made_up(folder: Path, trials: int) -> tuple[plan.Prepared, optuna.Study]:
                 ]
                 keys = [(steps, scoring) for steps in config.points for scoring in config.scorings]
                 rows = tuple(
-                    RowRecord(steps=steps, scoring=scoring, search=Metrics(value, value, value))
+                    RowRecord(
+                        steps=steps,
+                        scoring=scoring,
+                        search=Metrics(value, value, value),
+                        criteria={name: value + generator.normal(0, 0.05) for name in SIGNS},
+                    )
                     for (steps, scoring), value in zip(keys, aurocs, strict=True)
                 )
                 record = EpisodeRecord(
@@ -77,19 +83,22 @@ def made_up(folder: Path, trials: int) -> tuple[plan.Prepared, optuna.Study]:
                 )
             )
     study.add_trials(found)
-    _scores(records, prepared, best_trial(study))
+    _scores(records, prepared)
     return prepared, study
 
 
-def _scores(records: Records, prepared: plan.Prepared, best: int | None) -> None:
-    """Of the one trial whose images the report looks at."""
+def _scores(records: Records, prepared: plan.Prepared) -> None:
+    """The same arrays for all trials; the report reads those of some hundred."""
     generator = np.random.default_rng(1)
-    for record in records.of(best or 0):
-        image_rows = prepared.episodes[record.episode].scored_rows
-        scores = generator.normal(0, 1, (len(record.rows), len(image_rows)))
-        path = records.directory / record.scores_file
-        path.parent.mkdir(exist_ok=True)
-        np.savez(path, scores=scores, image_rows=image_rows)
+    (records.directory / "scores").mkdir()
+    for trial in records.episodes():
+        for record in records.of(trial):
+            first = records.directory / f"episode-{record.episode}.npz"
+            if not first.exists():
+                image_rows = prepared.episodes[record.episode].scored_rows
+                scores = generator.normal(0, 1, (len(record.rows), len(image_rows)))
+                np.savez(first, scores=scores, image_rows=image_rows)
+            os.link(first, records.directory / record.scores_file)
 
 
 def main() -> None:
