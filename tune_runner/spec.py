@@ -9,7 +9,6 @@ from typing import Any, Literal, get_args
 from coftad.datasets import DATASETS
 from coftad.datasets.protocol import Protocol
 from coftad.types import Backbone, InputError
-from tune_runner import designs
 from tune_runner.objective import Objective
 from tune_runner.parameters import Choice
 from tune_runner.space import Space, walk
@@ -33,6 +32,7 @@ from tune_runner.spec_model import (
     Validation,
     absolute,
 )
+from tune_runner.spec_search import check_search
 from tune_runner.yaml_lines import (
     Node,
     Problem,
@@ -201,16 +201,13 @@ class _Sections:
         search = self._plain_section("search", Search)
         space, trainer = self._space_and_trainer(cls, getattr(search, "sampler", "tpe"))
         if search is not None:
-            self._configurations(space, search)
+            check_search(search, space, top["episodes"], self._node("search"), self.problems)
         views = (trainer.fixed.get("negative_augmentation"), *_choices(space, "negative_augmentation"))
         if top["objective"] == "used_negative" and "none" in views:
             message = (
                 "used_negative is not allowed with negative_augmentation: none; it measures against the trained one"
             )
             self.problems.append(self._node("objective").problem(message))
-        if getattr(search, "scheduler", "none") == "asha" and top["episodes"] == 1:
-            message = "asha is not allowed with episodes: 1; it stops between episodes, so 2 or more are"
-            self.problems.append(self._node("search").problem(message))
         resources: Resources | Literal["auto"] = "auto"
         if self._node("resources").value not in (None, "auto"):
             resources = self._plain_section("resources", Resources, "auto, or a mapping of cpu, gpu, concurrent")
@@ -230,25 +227,6 @@ class _Sections:
             validation=validation,
             tracking=tracking,
         )
-
-    def _configurations(self, space: Space, search: Search) -> None:
-        """What the search names by field has to be in the space."""
-        node = self._node("search")
-        keys = node.mapping if isinstance(node.value, dict) else {}
-        given = {key: keys[key] for key in ("reference", "target", "configurations") if key in keys}
-        for named in given.values():
-            listed = named.value if isinstance(named.value, tuple) else [named]
-            for each in listed:
-                wrong = designs.problems(space, each.data())
-                self.problems += [each.mapping[name].problem(message) for name, message in wrong.items()]
-        if search.target and search.sampler != "ablation":
-            self.problems.append(given["target"].problem(f"is only for sampler: ablation, not for {search.sampler}"))
-        if search.configurations and search.sampler != "listed":
-            message = f"are only for sampler: listed, not for {search.sampler}"
-            self.problems.append(given["configurations"].problem(message))
-        if search.sampler == "listed" and not search.configurations:
-            message = "is missing or empty; with sampler: listed one configuration or more is needed"
-            self.problems.append(node.problem(message, "configurations"))
 
     def _node(self, key: str) -> Node:
         """A section; one that is missing, or empty as `space:` is, stands for its defaults."""

@@ -80,6 +80,29 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "sampler: random, reference: {beta: 2}",
         ["s.yaml:20: search.reference.beta: 2 is not allowed"],
     ),
+    (
+        "sampler: random",
+        "sampler: random, target: {beta: 0.95}",
+        ["s.yaml:20: search.target: is only read with sampler: ablation, not with random"],
+    ),
+    (
+        "sampler: random",
+        "sampler: listed, configurations: [{}, {beta: 0.95}, {gamma: 1}, {beta: 2}]",
+        [
+            "s.yaml:20: search.configurations[2].gamma: is no parameter of the space; ",
+            "s.yaml:20: search.configurations[3].beta: 2 is not allowed; ",
+        ],
+    ),
+    (
+        "sampler: random",
+        "sampler: listed",
+        ["s.yaml:20: search.configurations: is missing or empty; with sampler: listed one configuration or more"],
+    ),
+    (
+        "output: runs",
+        "output: runs\nvalidation: {episodes: -1}",
+        ["s.yaml:26: validation.episodes: -1 is not allowed; a whole number >= 0"],
+    ),
     ("sampler: random", "sampler: grid", [f"s.yaml:{n}: space." for n in (9, 10, 18)]),
     ("episodes: 3", "episodes: 1", ["s.yaml:20: search: asha is not allowed with episodes: 1"]),
     ("gpu: 0.25", "gpu: 1.5", ["s.yaml:22: resources.gpu: 1.5 is not allowed; a share up to 1"]),

@@ -33,6 +33,7 @@ from tune_runner.study.branching import by_branch, conditions, parameters
 from tune_runner.study.effects import LEVEL, levels_within, varying
 from tune_runner.study.levels import BIN, Levels, levels, text
 from tune_runner.study.paired import Paired, paired
+from tune_runner.study.scored import search_auroc
 
 Floats = NDArray[np.float64]
 
@@ -118,7 +119,7 @@ def _pairs(trials: Paired, own: set[str], *, whole: bool) -> Iterator[_Pair]:
     for first, second in combinations(names, 2):
         if own & {first, second}:
             yield _between(first, second, coarse, values)
-    shift = values - np.array([trial.value for trial in trials.trials], dtype=float)  # of trials that were dropped
+    shift = values - np.array([search_auroc(trial) for trial in trials.trials])  # of trials that were dropped
     rows = varying(trials.trials)
     for second in rows:
         points, table = levels_within(trials.trials, second)
