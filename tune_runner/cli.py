@@ -25,6 +25,8 @@ examples
   python -m tune_runner --sweep sweeps/semicon.yaml --set dataset.name=folder --set dataset.root=my/images
   python -m tune_runner --sweep sweeps/semicon.yaml --address auto    on the Ray cluster this machine belongs to
   python -m tune_runner --resume runs/semicon/2026-01-31_12-00-00     go on after an interruption
+  python -m tune_runner --resume runs/semicon/2026-01-31_12-00-00 --set validation.episodes=5
+                                                                      the best again, on fresh support sets
   python -m tune_runner --sync runs/semicon/2026-01-31_12-00-00       bring MLflow up to date after an outage
   python -m tune_runner doctor runs/semicon/2026-01-31_12-00-00 --fix
   python -m tune_runner report runs/semicon/2026-01-31_12-00-00       the report again, from what was recorded
@@ -36,6 +38,7 @@ what a sweep leaves in its directory
   study.db    Optuna's study                  artifacts/              pictures and score files of every trial
   report.html, summary.json                   the answers             MLflow has a view of all of it
   trials.csv, rows.csv, ...                   every metric and finding as tables, each as Parquet, too
+  validation/ sweeps of their own: the best and the reference on fresh support sets
 
 environment
   COFTAD_WEIGHTS  a folder with resnet18*.pth and resnet50*.pth, looked into before torch hub's cache
