@@ -1,12 +1,15 @@
 """Best against reference of planted effects, on the sweep's own episodes and on fresh ones."""
 
+from copy import deepcopy
+
 import pytest
 
 from tests.tune_runner import planted
 from tests.tune_runner.tiny import TINY
 from tune_runner import run, validation
 from tune_runner.searcher import StudySearcher
-from tune_runner.study.scored import completed
+from tune_runner.study.reference import reference_row
+from tune_runner.study.scored import completed, rows
 from tune_runner.study.validated import against_reference, validated
 
 SPACE = {
@@ -78,7 +81,13 @@ def test_nothing_is_claimed_of_a_reference_that_was_not_run_or_is_the_best(sweep
         for trial in trials
         if trial.params == {"lambda_pp": 0.8, "projector_out": 8, "negative_augmentation": "none"}
     )
-    assert against_reference(sweep.prepared, trials, reference, sweep.records) is None
+    found = rows(sweep.records.of(reference.number)[0])
+    at_its_row = deepcopy(reference)
+    at_its_row.user_attrs["best_row"] = found[reference_row(found)]
+    assert against_reference(sweep.prepared, trials, at_its_row, sweep.records) is None
+    elsewhere = deepcopy(reference)
+    elsewhere.user_attrs["best_row"] = found[1 - reference_row(found)]
+    assert against_reference(sweep.prepared, trials, elsewhere, sweep.records).of == 2
 
 
 def test_a_validation_has_support_sets_that_no_trial_has_seen(sweep, again):
