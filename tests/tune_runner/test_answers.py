@@ -89,8 +89,8 @@ def test_what_matters():
         "negative_augmentation matters most: void over none +26.0 [+20.0, +32.0] points, p < 0.001. "
         "Shown to matter, too: steps, 20 over 5 +3.0 [+1.0, +5.0] points, p = 0.02. "
         "No difference shown in 40 trials: lambda_pp. "
-        "The strongest pair is a with steps: 12.0 [8.0, 15.0] % of the variance of AUROC between trials is theirs "
-        "together. "
+        "What a does depends on steps: beyond each alone, the two together explain 12.0 [8.0, 15.0] % of the variance "
+        "of AUROC. "
         "Not enough evidence: beta (3 of 10 trials)."
     )
 
@@ -111,8 +111,8 @@ def test_again(difference, interval, end):
 
 def test_the_noise_floor():
     assert said(noise=Noise(0.021, (0.015, 0.03), 0.3, (0.2, 0.4), 40, 3))[2].endswith(
-        "From one support set to the next, the same settings move by 2.1 [1.5, 3.0] points (standard deviation over 3 "
-        "episodes of 40 trials); such noise is 30.0 [20.0, 40.0] % of the variance between trials."
+        "With the draw of support sets alone, a mean over 3 of them moves by 2.1 [1.5, 3.0] points (standard "
+        "deviation, from 40 trials): 30.0 [20.0, 40.0] % of the variance between trials is this noise."
     )
 
 

@@ -83,8 +83,8 @@ def _matters(summary: Summary) -> list[str]:
         found.append(f"No difference shown in {complete} trials: {', '.join(other)}.")
     if pair := max(summary.interactions, key=lambda each: each.share, default=None):
         found.append(
-            f"The strongest pair is {pair.first} with {pair.second}: {spread(pair.share, pair.interval)} % of the "
-            "variance of AUROC between trials is theirs together."
+            f"What {pair.first} does depends on {pair.second}: beyond each alone, the two together explain "
+            f"{spread(pair.share, pair.interval)} % of the variance of AUROC."
         )
     if summary.too_few:
         few = ", ".join(f"{each.parameter} ({each.trials} of {each.needed} trials)" for each in summary.too_few)
@@ -121,10 +121,9 @@ def _again(summary: Summary) -> list[str]:
         found.append("Not enough evidence: there is no answer yet that could be tried again.")
     if (noise := summary.noise) is not None:
         found.append(
-            f"From one support set to the next, the same settings move by "
-            f"{spread(noise.deviation, noise.deviation_interval)} points (standard deviation over {noise.episodes} "
-            f"episodes of {noise.trials} trials); such noise is {spread(noise.share, noise.share_interval)} % of the "
-            "variance between trials."
+            f"With the draw of support sets alone, a mean over {noise.episodes} of them moves by "
+            f"{spread(noise.deviation, noise.deviation_interval)} points (standard deviation, from {noise.trials} "
+            f"trials): {spread(noise.share, noise.share_interval)} % of the variance between trials is this noise."
         )
     return found
 
