@@ -302,13 +302,14 @@ def _finish(
     if halt.error is not None:
         known = isinstance(halt.error, InputError | RecordingError)
         raise halt.error if known else RecordingError(directory, halt.error) from halt.error
-    if left or not whole or halt.reason:
+    interrupted = halt.reason.startswith("interrupted")
+    if left or not whole or interrupted:
         why = halt.reason or "not all trials could be run"
         progress.note(
             f"stopped before the end: {why}. What was finished is kept; to go on: "
             f"{commands(spec, directory, None)['resume']}"
         )
-    return EXIT_CODE if halt.reason.startswith("interrupted") else 0
+    return EXIT_CODE if interrupted else 0
 
 
 def _headline(summary: Summary) -> dict[str, float | int | str]:

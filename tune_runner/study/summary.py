@@ -90,7 +90,7 @@ def summarise(prepared: Prepared, study: optuna.Study, records: Records, command
         },
         failures=failures,
         best=_best(prepared, best, records) if best else None,
-        against_reference=against_reference(prepared, done, best, records) if best else None,
+        against_reference=against_reference(prepared, evaluable, best, records) if best else None,
         validation=validated(prepared, best, records.directory) if best else None,
         optimism=optimism(prepared, done, best, records) if best else None,
         label_free=verdicts(prepared, done, records, seed=seed) if best else [],
