@@ -106,9 +106,10 @@ def _ended(
         return
     value = verdict(records, objective).value
     if trial.value is None or not math.isclose(trial.value, value, rel_tol=1e-9, abs_tol=1e-12):
+        shown = "AUROC" if objective == "auroc" else objective
         yield Disagreement(
             "value",
-            f"trial {number}: the study says {objective} {trial.value}; the records say {value}",
+            f"trial {number}: the study says {shown} {trial.value}; the records say {value}",
             "the study takes the records' value",
             number,
             mendable=episodes is not None,
