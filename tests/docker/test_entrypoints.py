@@ -187,6 +187,7 @@ SMALL = {
     "space.n_a": "{choice: [1, 3]}",
     "episodes": 1,
     "budget.trials": 2,
+    "validation.episodes": 0,
 }
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from tests.tune_runner.faults import DiesWhenReused, Faulty
 from tests.tune_runner.tiny import TINY
-from tune_runner import cluster, plan, run
+from tune_runner import cluster, plan, run, tuning
 from tune_runner.spec import Hardware, load
 from tune_runner.trainable import failure
 
@@ -42,7 +42,7 @@ def sweep(tmp_path, faults, monkeypatch, trainable=Faulty, **changes):
 
 def test_each_fault_has_its_reason_and_the_others_finish(tmp_path, monkeypatch):
     budget = {"trials": 8, "trial_time": "6s", "retries": 1}
-    monkeypatch.setattr(run, "_ROUND", 4)  # Tune gets the seven in two parts
+    monkeypatch.setattr(tuning, "_ROUND", 4)  # Tune gets the seven in two parts
     with cluster.connected(None, insecure=False):
         code, trials, text = sweep(tmp_path, range(7), monkeypatch, budget=budget)
     assert code == 0, text

@@ -70,7 +70,7 @@ def test_every_configuration_is_recorded_told_and_shown(finished):
     for line in re.findall(r"\[(\d)/4\] trial \d complete 0\.\d{3}", output):
         assert line in "1234"
     assert "test AUROC" in output
-    assert "what mattered" in output
+    assert "How much does each setting matter here?" in output
     assert "NO PRETRAINED" not in output  # they were asked to be random
 
 
