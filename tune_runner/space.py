@@ -56,6 +56,15 @@ def optuna_fields(space: Space) -> dict[str, str]:
     return {optuna_name(*each): each[1] for each in walk(space.parameters) if KINDS[each[1]] == "training"}
 
 
+def as_written(space: Space, params: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """Optuna's names and values as the user writes them: `beta`, not `1-beta`; one under a choice keeps its prefix."""
+    return {
+        prefix + name: parameter.decode(params[own])
+        for prefix, name, parameter in walk(space.parameters)
+        if (own := optuna_name(prefix, name, parameter)) in params
+    }
+
+
 def suggest(space: Space, trial: optuna.trial.BaseTrial) -> dict[str, Scalar]:
     """The training part of one configuration, field -> value, asked from `trial` define-by-run.
 

@@ -11,6 +11,7 @@ from tune_runner.parameters import GRID_POINTS, Choice, Int, LogComplement, LogU
 from tune_runner.space import (
     KINDS,
     Space,
+    as_written,
     describe,
     enumerate_training,
     most_rows,
@@ -45,6 +46,12 @@ def test_names_are_flat_and_nested_ones_carry_their_choice() -> None:
         "void.lambda_np": "lambda_np",
         "1-beta": "beta",
     }
+
+
+def test_what_optuna_keeps_is_told_as_it_was_written() -> None:
+    space = Space({"negative_augmentation": VIEWS, "beta": LogComplement(0.9, 0.999)})
+    params: dict[str, Any] = {"negative_augmentation": "void", "void.lambda_np": 0.3, "1-beta": 0.25e-1}
+    assert as_written(space, params) == {"negative_augmentation": "void", "void.lambda_np": 0.3, "beta": 0.975}
 
 
 def test_a_nested_parameter_is_asked_only_under_its_choice() -> None:

@@ -46,10 +46,10 @@ def _good(summary: Summary) -> list[str]:
 
 
 def _settings(best: Best, effects: list[Effect]) -> str:
-    """Those that were shown to matter first."""
+    """Those that seem to matter most first."""
     values = {**best.parameters, **best.row}
-    shown = [effect.parameter for effect in effects if effect.shown and effect.parameter in values]
-    named = list(dict.fromkeys([*shown, *values]))
+    ranked = [effect.parameter.replace("1-", "") for effect in effects]
+    named = list(dict.fromkeys([*(name for name in ranked if name in values), *values]))
     told = ", ".join(f"{name} {text(values[name])}" for name in named[:_NAMED])
     return told + (f" and {len(named) - _NAMED} more" if len(named) > _NAMED else "")
 

@@ -15,6 +15,7 @@ from tune_runner.objective import Objective
 from tune_runner.plan import Prepared
 from tune_runner.records import Records
 from tune_runner.searcher import counts, reason
+from tune_runner.space import as_written
 from tune_runner.study import ablated
 from tune_runner.study.binned import Means, means
 from tune_runner.study.curves import Curve, along, within
@@ -155,7 +156,7 @@ def _best(prepared: Prepared, trial: FrozenTrial, records: Records) -> Best:
     seed = prepared.spec.seed
     return Best(
         trial=trial.number,
-        parameters=dict(trial.params),
+        parameters=as_written(prepared.spec.space, trial.params),
         row=chosen,
         search_auroc=search_auroc(trial),
         search_interval=interval(auroc_over_episodes(*search, seed=seed)),
