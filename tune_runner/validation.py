@@ -7,11 +7,12 @@ for, every configuration between them, in which one setting after the other chan
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from optuna.trial import FrozenTrial
 
 from tune_runner import plan
-from tune_runner.designs import between, fields_of
+from tune_runner.designs import between, fields_of, points
 from tune_runner.plan import Prepared
 from tune_runner.spec import SweepSpec
 from tune_runner.spec_model import Search, Validation
@@ -34,14 +35,15 @@ def specification(spec: SweepSpec, best: FrozenTrial, wall_time: float | None) -
     """The sweep that validates `best`. wall_time: seconds that are left for it."""
     found = fields_of(spec.space, best.params)
     path = between(spec.space, spec.search.reference, found)[:-1] if spec.validation.path else []
-    configurations = [{}, found, *(fields_of(spec.space, point) for _, point in path)]
+    configurations: list[Any] = [{}, found, *(fields_of(spec.space, point) for _, point in path)]
+    search = Search(sampler="listed", reference=spec.search.reference, configurations=configurations)
     return replace(
         spec,
         name=f"{spec.name[: _NAME - len(FOLDER) - 1]}_{FOLDER}",
-        search=Search(sampler="listed", reference=spec.search.reference, configurations=configurations),  # type: ignore[arg-type]
+        search=search,
         first_episode=spec.first_episode + spec.episodes,
         episodes=spec.validation.episodes,
-        budget=replace(spec.budget, trials=len(configurations), wall_time=wall_time),
+        budget=replace(spec.budget, trials=len(points(spec.space, search)), wall_time=wall_time),
         validation=Validation(),
     )
 
