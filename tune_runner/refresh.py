@@ -8,7 +8,7 @@ from types import TracebackType
 from tune_runner.journal import RecordingError
 
 EVERY = 55.0  # seconds; making it takes some itself, and it should be no older than a minute
-_REST = 9  # times as long as it took: a large sweep's report must not take the driver's time
+_REST = 19  # times as long as it took: a large sweep's report must not take the driver's time
 
 
 class Refresher:

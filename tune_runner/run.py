@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import optuna
@@ -230,11 +231,11 @@ def _drive(
             tracker.ended(outcome)  # those it knows, it passes over
     halt = Halt(spec.budget.wall_time)
 
-    def make_report() -> tuple[Summary, list[Path]]:
+    def make_report(*, measured: bool = True) -> tuple[Summary, list[Path]]:
         hints = commands(spec, directory, best_trial(study), tracker.page if tracker else "")
-        return report.make(prepared, study, directory, hints)
+        return report.make(prepared, study, directory, hints, measured=measured)
 
-    refresher = Refresher(make_report, progress.note)
+    refresher = Refresher(partial(make_report, measured=False), progress.note)
     callback = SweepCallback(prepared, searcher, Records(directory), tracker, progress, halt, refresher.ended)
     left = 0
     if searcher.remaining > 0:

@@ -19,12 +19,15 @@ from tune_runner.study.words import curve_title, percent, spread, text
 
 
 def make(
-    prepared: Prepared, study: optuna.Study, directory: Path, commands: dict[str, str]
+    prepared: Prepared, study: optuna.Study, directory: Path, commands: dict[str, str], *, measured: bool = True
 ) -> tuple[Summary, list[Path]]:
-    """The summary, and all files of the report, written into the sweep's directory."""
+    """The summary, and all files of the report, written into the sweep's directory. measured: also the tables of
+    everything that was measured, which are half of the work where trials are many."""
     records = Records(directory)
     summary = summarise(prepared, study, records, commands)
-    tables = write_tables(directory, study.get_trials(deepcopy=False), records) + write_findings(directory, summary)
+    tables = write_findings(directory, summary)
+    if measured:
+        tables = write_tables(directory, study.get_trials(deepcopy=False), records) + tables
     return summary, write(summary, prepared, study, records, beside=tables) + tables
 
 
