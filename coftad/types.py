@@ -34,7 +34,9 @@ class ImageSet:
     """A data set, decoded and resized once.
 
     images: (N, 3, H, W) uint8. labels: (N,) int8, 1 = anomalous. paths: N names, unique, as shown in reports.
-    digest: SHA-256 (hex) of images, labels and paths. provenance: where it came from, for people.
+    digest: SHA-256 (hex) of images, labels and paths. provenance: where it came from, for people; under `partial`, if
+    there is something, what the set lacks. for_support: (N,) bool, the native training part: support sets come from its
+    normal images, search and test from all others; None where the set has no such part.
     """
 
     name: str
@@ -43,6 +45,7 @@ class ImageSet:
     paths: tuple[str, ...]
     digest: str
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    for_support: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.paths)

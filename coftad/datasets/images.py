@@ -179,13 +179,22 @@ def load_images(
 
 
 def image_set(
-    name: str, images: Images, labels: Sequence[int], paths: Sequence[str], provenance: Mapping[str, Any]
+    name: str,
+    images: Images,
+    labels: Sequence[int],
+    paths: Sequence[str],
+    provenance: Mapping[str, Any],
+    for_support: Sequence[bool] | None = None,
 ) -> ImageSet:
     """The finished set, its images (N, 3, S, S) made read-only because all workers share them.
 
-    The digest is SHA-256 of the shape, the images, the labels and the paths, each path ended by a zero byte.
+    The digest is SHA-256 of the shape, the images, the labels and the paths, each path ended by a zero byte, and of the
+    native training part if the set has one.
     """
     marks = np.asarray(labels, np.int8)
+    part = None if for_support is None else np.asarray(for_support, bool)
+    if part is not None and part.shape != marks.shape:
+        raise ValueError(f"{name}: {len(marks)} labels, {len(part)} images in or out of the training part")
     if not len(images) == len(marks) == len(paths) or len(set(paths)) != len(paths):
         raise ValueError(f"{name}: {len(images)} images, {len(marks)} labels, {len(paths)} paths, which must be unique")
     images = np.ascontiguousarray(images)
@@ -196,4 +205,7 @@ def image_set(
     digest.update(marks.data)
     for path in paths:
         digest.update(path.encode("utf-8", "surrogateescape") + b"\0")
-    return ImageSet(name, images, marks, tuple(paths), digest.hexdigest(), dict(provenance))
+    if part is not None:
+        part.flags.writeable = False
+        digest.update(part.data)
+    return ImageSet(name, images, marks, tuple(paths), digest.hexdigest(), dict(provenance), part)

@@ -1,0 +1,93 @@
+"""What a data set should hold, what of it is there, and where the rest is to be had.
+
+A set is whole or it is refused: figures of a part of it are not those of the set. `allow_partial` is how its user says
+that a part is meant; what is lacking then stays in the set's provenance, and every report tells it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from coftad.datasets.files import refuse
+from coftad.types import ImageSet, PositiveView
+
+
+@dataclass(frozen=True)
+class Origin:
+    """For people: what the set is called, where it is to be had, under which terms, and how its folder looks."""
+
+    title: str
+    source: str
+    terms: str
+    layout: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some files of a set. expected: how many there should be; None where any number above 0 will do. missing: the
+    names, relative to the root, of those that are known and not there."""
+
+    name: str
+    found: int
+    expected: int | None = None
+    missing: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        return self.found > 0 if self.expected is None else self.found == self.expected and not self.missing
+
+    def __str__(self) -> str:
+        count = f"{self.found:,}" if self.expected is None else f"{self.found:,} of {self.expected:,}"
+        lacking = f"; {', '.join(self.missing[:3])}{', ...' if len(self.missing) > 3 else ''} missing"
+        return f"{self.name}: {count}{lacking if self.missing else ''}"
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """All parts of a set under one root. Nothing has been decoded: names and sizes of files are enough to tell."""
+
+    parts: tuple[Part, ...]
+
+    @property
+    def lacking(self) -> tuple[Part, ...]:
+        return tuple(part for part in self.parts if not part.whole)
+
+    @property
+    def absent(self) -> bool:
+        """Whether nothing of the set is there at all."""
+        return not any(part.found for part in self.parts)
+
+
+class DataSet(Protocol):
+    """What a file in this room defines, as a frozen pydantic dataclass whose fields are the keys of `dataset:`.
+
+    Sets that are the same for everybody have a field `allow_partial`.
+    """
+
+    origin: ClassVar[Origin]
+    positive_augmentation: ClassVar[PositiveView]
+
+    def inventory(self) -> Inventory:
+        """File by file, what is there. Raises InputError where the root is no folder."""
+        ...
+
+    def load(self, image_size: int) -> ImageSet:
+        """Everything, decoded and stretched to S x S. Raises InputError for a part that is lacking and not allowed
+        to, and for all unusable images at once."""
+        ...
+
+
+def require(origin: Origin, root: Path, inventory: Inventory, *, allow_partial: bool) -> Mapping[str, Any]:
+    """What provenance has to say of a set that may be used: nothing of a whole one. Raises InputError for others."""
+    lacking = [str(part) for part in inventory.lacking]
+    if not lacking:
+        return {}
+    if not allow_partial or inventory.absent:
+        remedy = "" if inventory.absent else "\nTo use what is there: `allow_partial: true` under `dataset`."
+        refuse(
+            f"{root} is not the whole {origin.title}. Get it from {origin.source} ({origin.terms}); expected "
+            f"{origin.layout}.{remedy}\nLacking:",
+            lacking,
+        )
+    return {"partial": "; ".join(lacking)}
