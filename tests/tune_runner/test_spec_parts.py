@@ -61,8 +61,7 @@ def test_the_command_line_narrows_the_parts(files):
     narrowed = parts_of(files, TWO_AXES, "parts.dataset.shots=[5]", "parts.dataset.tiles=null")
     assert [part.name for part in narrowed] == ["solder_5"]
     assert problems_of(files, TWO_AXES, "dataset.shots=3") == [
-        "--set dataset.shots=3: dataset.shots: is what the parts differ in; "
-        "--set parts.dataset.shots=[...] is accepted"
+        "--set dataset.shots=3: dataset.shots: is what the parts differ in; --set parts.dataset.shots=[...] is accepted"
     ]
 
 
