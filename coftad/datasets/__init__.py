@@ -1,10 +1,12 @@
 """Data sets by the name a sweep calls them: each is its own configuration, and loads as an `ImageSet`."""
 
+from coftad.datasets.flowers17 import Flowers17
 from coftad.datasets.folder import Folder
 from coftad.datasets.magnetic_tile import MagneticTile
 from coftad.datasets.semicon import SemiCon
 
-DATASETS: dict[str, type[SemiCon] | type[MagneticTile] | type[Folder]] = {
+DATASETS: dict[str, type[SemiCon] | type[MagneticTile] | type[Folder] | type[Flowers17]] = {
+    "flowers17": Flowers17,
     "semicon": SemiCon,
     "magnetic_tile": MagneticTile,
     "folder": Folder,
