@@ -1,12 +1,17 @@
 """Data sets by the name a sweep calls them: each is its own configuration, and loads as an `ImageSet`."""
 
+from coftad.datasets.cifar_c import Cifar10C, Cifar100C
 from coftad.datasets.flowers17 import Flowers17
 from coftad.datasets.folder import Folder
 from coftad.datasets.magnetic_tile import MagneticTile
 from coftad.datasets.semicon import SemiCon
 
-DATASETS: dict[str, type[SemiCon] | type[MagneticTile] | type[Folder] | type[Flowers17]] = {
+DATASETS: dict[
+    str, type[SemiCon] | type[MagneticTile] | type[Folder] | type[Flowers17] | type[Cifar10C] | type[Cifar100C]
+] = {
     "flowers17": Flowers17,
+    "cifar10_c": Cifar10C,
+    "cifar100_c": Cifar100C,
     "semicon": SemiCon,
     "magnetic_tile": MagneticTile,
     "folder": Folder,
