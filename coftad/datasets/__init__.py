@@ -8,10 +8,10 @@ from coftad.datasets.mvtec import MVTec
 from coftad.datasets.semicon import SemiCon
 
 DATASETS: dict[str, type[DataSet]] = {
+    "semicon": SemiCon,
+    "magnetic_tile": MagneticTile,
     "mvtec": MVTec,
     "aitex": Aitex,
-    "magnetic_tile": MagneticTile,
-    "semicon": SemiCon,
     "folder": Folder,
 }
 """`DATASETS[name](**keys).load(image_size)`: keys are its fields, `positive_augmentation` its family of views."""
