@@ -217,6 +217,8 @@ def show(prepared: Prepared, cost: Estimate, console: Console) -> None:
         f"data      {prepared.image_set.name}, {len(prepared.image_set)} images of {spec.dataset.image_size} px, "
         f"digest {prepared.image_set.digest[:12]}; per episode: {told}"
     )
+    if partial := prepared.image_set.provenance.get("partial"):
+        console.print(f"          a part of the set: {partial}", style="yellow", markup=False, soft_wrap=True)
     for name, found in prepared.weights.items():
         console.print(f"weights   {name}: {found.kind} ({found.origin})", soft_wrap=True)
     table = Table(title="space", title_justify="left")

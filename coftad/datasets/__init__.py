@@ -10,13 +10,13 @@ from coftad.datasets.mvtec import MVTec
 from coftad.datasets.semicon import SemiCon
 
 DATASETS: dict[str, type[DataSet]] = {
-    "flowers17": Flowers17,
+    "semicon": SemiCon,
+    "aitex": Aitex,
     "cifar10_c": Cifar10C,
     "cifar100_c": Cifar100C,
-    "mvtec": MVTec,
-    "aitex": Aitex,
+    "flowers17": Flowers17,
     "magnetic_tile": MagneticTile,
-    "semicon": SemiCon,
+    "mvtec": MVTec,
     "folder": Folder,
 }
 """`DATASETS[name](**keys).load(image_size)`: keys are its fields, `positive_augmentation` its family of views."""

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 from pydantic.dataclasses import dataclass as validated
 
-from coftad.datasets.files import existing_folder, images_if_any, refuse
+from coftad.datasets.files import existing_folder, images_if_any
 from coftad.datasets.images import Source, image_set, load_images
 from coftad.datasets.inventory import Inventory, Origin, Part, require
 from coftad.types import _STRICT, ImageSet, PositiveView
@@ -60,7 +60,7 @@ class MVTec:
     """One category: train/good for the support sets, test/good normal, the other folders of test anomalous.
 
     root: the folder that holds the categories.
-    allow_partial: whether other categories, and some images of this one, may be missing.
+    allow_partial: take the images that are there.
     """
 
     root: Path
@@ -81,17 +81,13 @@ class MVTec:
         return Inventory(tuple(part for category in IMAGES for part in _parts(base, category)))
 
     def inventory(self) -> Inventory:
-        return self.survey(self.root)
+        """As `survey`, of the category: each is a download of its own, and the paper's figures are by category."""
+        return Inventory(_parts(existing_folder(self.root, self.origin.layout), self.category))
 
     def load(self, image_size: int) -> ImageSet:
         """Train, then test, stretched to S x S. Raises InputError for images that are missing or of no use."""
         root = existing_folder(self.root, self.origin.layout)
-        inventory = self.inventory()
-        partial = require(self.origin, root, inventory, allow_partial=self.allow_partial)
-        refuse(
-            f"{root} has no images of a part that is asked for, which `allow_partial` does not allow:",
-            [str(part) for part in inventory.parts if part.name.startswith(f"{self.category}/") and not part.found],
-        )
+        partial = require(self.origin, root, self.inventory(), allow_partial=self.allow_partial)
         found = {folder: images_if_any(root, folder, recursive=False) for folder in _folders(self.category)}
         names = [name for each in found.values() for name in each]
         labels = [int(not folder.endswith(f"/{GOOD}")) for folder, each in found.items() for _ in each]

@@ -153,7 +153,7 @@ def test_what_is_missing_is_named(part):
     batches = ", ".join(f"cifar-10-batches-py/data_batch_{batch}" for batch in (1, 3, 5))
     lacking = [
         "fog: 0 of 50,000 (CIFAR-10-C/fog.npy missing)",
-        f"clean training images: 20,000 of 50,000; {batches} missing",
+        f"clean training images: 20,000 of 50,000 ({batches} missing)",
     ]
     with pytest.raises(InputError, match="CIFAR-10-C set with its clean images") as caught:
         Cifar10C(part, "deer").load(32)

@@ -56,7 +56,9 @@ def test_missing_images_are_named_and_allowed_outside_the_pair(tmp_path):
         Flowers17(**keys).load(16)
     assert [line.removeprefix("  - ") for line in str(caught.value).splitlines() if " of 80" in line] == lacking
     assert "robots.ox.ac.uk/~vgg/data/flowers/17" in str(caught.value)
-    with pytest.raises(InputError, match=r"species asked for, .*\n  - crocus: 79 of 80 \(jpg/image_0400.jpg missing\)$"):
+    with pytest.raises(
+        InputError, match=r"species asked for, .*\n  - crocus: 79 of 80 \(jpg/image_0400.jpg missing\)$"
+    ):
         Flowers17(**keys, allow_partial=True).load(16)
     loaded = Flowers17(tmp_path, "daffodil", "tulip", allow_partial=True).load(16)
     assert len(loaded) == 160
