@@ -1,0 +1,105 @@
+"""`tune-runner paper TABLE`: what a run of a table came to, beside the paper's figures."""
+
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from coftad.types import InputError
+from tune_runner.commands import python
+from tune_runner.paper import runs
+from tune_runner.paper.page import HTML, LEGEND, Comparison, difference, figure, spread, write
+from tune_runner.paper.published import Column, Row, Table, published
+from tune_runner.paper.scale import scale
+from tune_runner.paper.side_by_side import cells
+from tune_runner.spec_fields import did_you_mean
+
+
+def tell(table_name: str, directory: Path, console: Console) -> int:
+    """Write side_by_side.html and .csv into the folder of a run, finished or not, and print the same. The exit code.
+
+    Raises InputError for an unknown table and a folder that is no run's, RecordingError for a damaged one.
+    """
+    tables = published().tables
+    if table_name not in tables:
+        near = did_you_mean(table_name, tables)
+        raise InputError(f"paper: {table_name} is no table of the paper; one of {', '.join(tables)} is{near}")
+    table, found = tables[table_name], runs.read(directory)
+    compared = cells(table, published(), found)
+    comparison = Comparison(table, compared, scale(found), _again(table_name, found), _missing(found))
+    write(comparison, directory)
+    _show(comparison, directory, console)
+    return 0
+
+
+def _again(table_name: str, found: Iterable[runs.Run]) -> dict[str, str]:
+    """The commands that make it again: all of it at this scale, and each part exactly as it was."""
+    begun = [run for run in found if run.spec]
+    profiles = {run.profile for run in begun if run.profile}
+    at = f" --set profile={profiles.pop()}" if len(profiles) == 1 else ""
+    again = {"the table": f"{python()} paper {table_name}{at}"}
+    exactly = (f"{python()} --sweep {shlex.quote(str(run.folder / runs.SPEC))}" for run in begun)
+    return again | {run.folder.name: command for run, command in zip(begun, exactly, strict=True)}
+
+
+def _missing(found: Iterable[runs.Run]) -> dict[str, tuple[str, ...]]:
+    said: dict[str, tuple[str, ...]] = {}
+    for run in found:
+        if run.missing:
+            said[run.missing] = (*said.get(run.missing, ()), run.folder.name)
+    return said
+
+
+def _show(comparison: Comparison, directory: Path, console: Console) -> None:
+    table = comparison.table
+    console.print(f"\n{table.title}: {table.caption}", style="bold", markup=False, highlight=False)
+    console.print(table.protocol, markup=False, highlight=False)
+    console.print(comparison.scale.sentence, style="bold yellow", markup=False, highlight=False)
+    console.print(_grid(comparison))
+    for sentence in comparison.summary:
+        console.print(sentence, markup=False, highlight=False)
+    console.print(LEGEND, style="dim", markup=False, highlight=False)
+    for note in table.notes:
+        console.print(f"- {note}", markup=False, highlight=False)
+    for said, names in comparison.missing.items():
+        console.print(f"not run: {', '.join(names)}:\n{said}", markup=False, highlight=False)
+    for what, fact in comparison.scale.facts.items():
+        console.print(f"{what:>12}: {fact}", markup=False, highlight=False, soft_wrap=True)
+    for what, told in {"page": str(directory / HTML), "again": comparison.commands["the table"]}.items():
+        console.print(f"{what:>12}: {told}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _grid(comparison: Comparison) -> Grid:
+    grid = Grid("AUROC in %", "paper", "ours", "difference", "verdict", "best of the others")
+    for label, own in comparison.rows.items():
+        grid.add_section()
+        grid.add_row(label, style="bold")
+        for cell in own:
+            beyond = cell.verdict in ("ours is higher", "ours is lower")
+            grid.add_row(
+                f"  {cell.column.name}",
+                figure(cell.paper),
+                spread(cell.ours),
+                difference(cell),
+                Text(cell.told),
+                Text(_best_other(comparison.table, cell.row, cell.column), style="bright_black"),
+                style="bold" if beyond else None,
+            )
+    return grid
+
+
+def _best_other(table: Table, row: Row, column: Column) -> str:
+    """The highest figure of a method that is not ours in the same group and column."""
+    place = table.columns.index(column)
+    others = [
+        (value, other.name)
+        for other in table.rows
+        if other.where is None and other.group == row.group and isinstance(value := table.figures(other)[place], float)
+    ]
+    if not others:
+        return ""
+    value, name = max(others)
+    return f"{name} {value:.2f}"
