@@ -114,7 +114,7 @@ def gallery(
     figure = Figure(figsize=(9.2, 4.5), dpi=_DPI)
     figure.text(0.012, 0.972, title, fontsize=10, va="top")
     for bottom, heading, rows in ((0.5, "highest scores", order[:count]), (0.0, "lowest scores", order[::-1][:count])):
-        tiles = [_framed(images[row], int(labels[row])) for row in rows]
+        tiles = [framed(images[row], int(labels[row])) for row in rows]
         axes = figure.add_axes((0.012, bottom + 0.095, 0.976 * count / _ACROSS, 0.28))
         axes.imshow(np.concatenate(tiles, axis=1), aspect="equal")
         axes.set_axis_off()
@@ -155,7 +155,7 @@ def _bootstrap_band(
     return low, high
 
 
-def _framed(image: NDArray[np.uint8], label: int) -> NDArray[np.uint8]:
+def framed(image: NDArray[np.uint8], label: int) -> NDArray[np.uint8]:
     """(H', W', 3): the image in a frame of its label's colour, on white, padded to a square."""
     channels, height, width = image.shape
     side = max(height, width)

@@ -66,6 +66,8 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--compare", type=Path, nargs="+", metavar="DIR", help="what matters in several sweeps; also: compare DIR DIR"
     )
+    what.add_argument("--data", metavar="NAME", help="check a data set file by file; also: data NAME --root DIR")
+    what.add_argument("--paper", metavar="TABLE", help="run a table or figure of the paper; also: paper TABLE")
     what.add_argument("--sync", type=Path, metavar="DIR", help="send to MLflow what it does not have yet")
     top.add_argument("--trial", type=int, metavar="N", help="with --reproduce: the trial's number")
     top.add_argument(
@@ -75,8 +77,17 @@ def parser() -> argparse.ArgumentParser:
         metavar="KEY=VALUE",
         help="with --sweep or --resume: override a value of the file, such as trainer.lambda_pp=0.5; may be repeated",
     )
+    top.add_argument("--root", type=Path, metavar="DIR", help="with data: the folder that holds the set")
+    top.add_argument(
+        "--read", type=Path, metavar="DIR", help="with paper: tell of the run in this directory, and run nothing"
+    )
+    top.add_argument(
+        "--allow-partial", action="store_true", help="with --sweep, data and paper: use what there is of a data set"
+    )
     top.add_argument("--fix", action="store_true", help="with --doctor: mend what can be mended")
-    top.add_argument("--dry-run", action="store_true", help="with --sweep: print the plan and its cost, run nothing")
+    top.add_argument(
+        "--dry-run", action="store_true", help="with --sweep or paper: print the plan and its cost, run nothing"
+    )
     top.add_argument(
         "--address",
         metavar="ADDRESS",
@@ -93,7 +104,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     top = parser()
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words[:1] in (["doctor"], ["report"], ["compare"]):
+    if words[:1] in (["doctor"], ["report"], ["compare"], ["data"], ["paper"]):
         words[0] = f"--{words[0]}"
     given = top.parse_args(words)
     _check(top, given)
@@ -113,25 +124,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _check(top: argparse.ArgumentParser, given: argparse.Namespace) -> None:
     """What argparse cannot say: which options go together."""
-    others = (given.reproduce, given.sync, given.doctor, given.report, given.compare)
+    others = (given.reproduce, given.sync, given.doctor, given.report, given.compare, given.data, given.paper)
     if not any((given.sweep, given.resume, *others)):
-        top.error("one of --sweep, --resume, --reproduce, --sync, report, compare and doctor is needed")
+        top.error("one of --sweep, --resume, --reproduce, --sync, report, compare, doctor, data and paper is needed")
     if given.sweep and any(others):
         top.error("--sweep goes with --resume only, to see whether the file is still the same")
     if (given.trial is not None) != (given.reproduce is not None):
         top.error("--reproduce and --trial go together")
-    if given.set and not (given.sweep or given.resume):
-        top.error("--set goes with --sweep and --resume")
+    if given.set and not (given.sweep or given.resume or given.paper):
+        top.error("--set goes with --sweep, --resume and paper")
+    if given.root and not given.data:
+        top.error("--root goes with data")
+    if given.read and not given.paper:
+        top.error("--read goes with paper")
+    if given.allow_partial and (given.resume or not (given.sweep or given.data or given.paper)):
+        top.error("--allow-partial goes with --sweep, data and paper")
     if given.fix and not given.doctor:
         top.error("--fix goes with doctor")
-    if given.dry_run and (given.resume or not given.sweep):
-        top.error("--dry-run goes with --sweep")
+    if given.dry_run and (given.resume or not (given.sweep or given.paper)):
+        top.error("--dry-run goes with --sweep and paper")
 
 
 def _run(given: argparse.Namespace, console: Console) -> int:
     # Late, because Ray, torch and MLflow take seconds, which --help and a mistake in the options should not.
+    overrides = given.set + ([f"tracking.uri={given.tracking_uri}"] if given.tracking_uri else [])
+    if given.data is not None:
+        from tune_runner.data import data
+
+        return data(given.data, given.root, console, allow_partial=given.allow_partial)
+    if given.paper is not None:
+        from tune_runner.launch import Where
+        from tune_runner.paper.command import paper
+
+        where = Where(given.address, given.insecure)
+        options = {"read": given.read, "dry": given.dry_run, "allow_partial": given.allow_partial}
+        return paper(given.paper, overrides, where, console, **options)
     if given.dry_run:
-        return _dry_run(given, console)
+        from tune_runner.dry_run import dry_run
+
+        return dry_run(given.sweep, given.set, console, allow_partial=given.allow_partial)
     if given.reproduce is not None:
         from tune_runner.reproduce import reproduce
 
@@ -155,27 +186,12 @@ def _run(given: argparse.Namespace, console: Console) -> int:
         found = sync(given.sync, tracking_uri=given.tracking_uri, outcomes=outcomes_of(given.sync))
         console.print(f"{found.sent} run(s) sent, {found.unsent} left{': ' + found.problem if found.problem else ''}")
         return 1 if found.unsent else 0
-    from tune_runner.run import Where, resume, run
+    from tune_runner.launch import Where, resume, start
 
     where = Where(given.address, given.insecure)
-    overrides = given.set + ([f"tracking.uri={given.tracking_uri}"] if given.tracking_uri else [])
     if given.resume is not None:
         return resume(given.resume, given.sweep, overrides, where, console)
-    return run(given.sweep, overrides, where, console)
-
-
-def _dry_run(given: argparse.Namespace, console: Console) -> int:
-    from tune_runner import cluster, plan
-    from tune_runner.spec import load
-
-    spec = load(given.sweep, given.set, cluster.hardware())
-    prepared = plan.prepare(spec)
-    share = cluster.share(spec.resources, cluster.hardware(), spec.budget.trials)
-    cost = plan.estimate(
-        prepared, concurrent=share.concurrent, threads=share.threads, device="auto" if share.gpu else "cpu"
-    )
-    plan.show(prepared, cost, console)
-    return 0
+    return start(given.sweep, overrides, where, console, allow_partial=given.allow_partial)[0]
 
 
 if __name__ == "__main__":

@@ -79,12 +79,18 @@ def backbones(space: Space, fixed: Mapping[str, object]) -> tuple[Backbone, ...]
 
 def prepare(spec: SweepSpec) -> Prepared:
     """Load weights and images, draw the episodes. Raises InputError with what is wrong."""
-    weights: dict[Backbone, Weights] = {}
+    found = weights(spec)
+    return Prepared(spec, *data(spec), found)
+
+
+def weights(spec: SweepSpec) -> dict[Backbone, Weights]:
+    """What each backbone of the sweep starts from. Raises InputError."""
+    found: dict[Backbone, Weights] = {}
     for name in backbones(spec.space, spec.trainer_values):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # said once for all backbones, by `banner`
-            weights[name] = resolve(spec.trainer.weights_of(name), name)
-    return Prepared(spec, *data(spec), weights)
+            found[name] = resolve(spec.trainer.weights_of(name), name)
+    return found
 
 
 def data(spec: SweepSpec) -> tuple[ImageSet, tuple[Episode, ...]]:
@@ -217,6 +223,8 @@ def show(prepared: Prepared, cost: Estimate, console: Console) -> None:
         f"data      {prepared.image_set.name}, {len(prepared.image_set)} images of {spec.dataset.image_size} px, "
         f"digest {prepared.image_set.digest[:12]}; per episode: {told}"
     )
+    if partial := prepared.image_set.provenance.get("partial"):
+        console.print(f"          a part of the set: {partial}", style="yellow", markup=False, soft_wrap=True)
     for name, found in prepared.weights.items():
         console.print(f"weights   {name}: {found.kind} ({found.origin})", soft_wrap=True)
     table = Table(title="space", title_justify="left")

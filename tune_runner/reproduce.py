@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import torch
 from rich.console import Console
 
 from coftad import trial
@@ -13,6 +14,7 @@ from tune_runner.objective import best_row, values
 from tune_runner.reconcile import load_study
 from tune_runner.records import Records
 from tune_runner.spec import load
+from tune_runner.spec_model import SweepSpec
 
 
 def reproduce(directory: Path, number: int, console: Console) -> int:
@@ -23,7 +25,7 @@ def reproduce(directory: Path, number: int, console: Console) -> int:
         raise InputError(f"--trial: {number} has no finished episode in {directory}; these have: {known}")
     spec = load(directory / "sweep.yaml", [], cluster.hardware())
     prepared = plan.prepare(spec)
-    _refuse_other_weights(directory, prepared)
+    refuse_other_weights(directory, prepared, "--reproduce")
     same = True
     for record in records:
         scorings = tuple(dict.fromkeys(row.scoring for row in record.rows))
@@ -34,7 +36,7 @@ def reproduce(directory: Path, number: int, console: Console) -> int:
                 config,
                 prepared.episodes[record.episode],
                 prepared.weights[record.training.backbone].state,
-                device=pick("auto" if spec.resources == "auto" or spec.resources.gpu else "cpu"),
+                device=device(spec),
             )
         before = Records(directory).scores(record).scores
         equal = np.array_equal(result.scores, before)
@@ -49,12 +51,18 @@ def reproduce(directory: Path, number: int, console: Console) -> int:
     return 0 if same else 1
 
 
-def _refuse_other_weights(directory: Path, prepared: plan.Prepared) -> None:
+def device(spec: SweepSpec) -> torch.device:
+    """Where trials of this sweep run on this machine."""
+    return pick("auto" if spec.resources == "auto" or spec.resources.gpu else "cpu")
+
+
+def refuse_other_weights(directory: Path, prepared: plan.Prepared, command: str) -> None:
+    """Raise InputError, in the name of `command`, where the trials in `directory` started from others."""
     study = load_study(directory)
     before = study.user_attrs.get("weights", {}) if study is not None else {}
     for name, digest in prepared.weight_digests.items():
         if before.get(name, digest) != digest:
             raise InputError(
-                f"--reproduce: the weights of {name} are not those of {directory}: their SHA-256 is {digest[:12]}, "
+                f"{command}: the weights of {name} are not those of {directory}: their SHA-256 is {digest[:12]}, "
                 f"it was {before[name][:12]}"
             )

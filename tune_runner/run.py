@@ -1,10 +1,9 @@
-"""One sweep from a checked specification to a report: cluster, Tuner, interruption, resume."""
+"""One sweep from a checked specification to a report: Tuner, interruption, validation, tracking."""
 
 import contextlib
 import difflib
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -27,7 +26,7 @@ from tune_runner.records import Records
 from tune_runner.refresh import Refresher
 from tune_runner.searcher import StudySearcher, counts, create_or_load
 from tune_runner.space import walk
-from tune_runner.spec import SweepSpec, load
+from tune_runner.spec import SweepSpec
 from tune_runner.study import report
 from tune_runner.study.summary import Summary, best_trial
 from tune_runner.tracking import Tracker
@@ -40,8 +39,14 @@ _CLOSING = 25.0  # seconds that a slow tracker may hold up the end of a sweep
 
 def new_directory(spec: SweepSpec) -> Path:
     """An empty `output/name/<local time>` with the resolved specification in it. RecordingError if it can't be made."""
+    directory = dated_directory(spec.output / spec.name)
+    write_spec(spec, directory)
+    return directory
+
+
+def dated_directory(parent: Path) -> Path:
+    """A new, empty `<local time>` in `parent`. Raises RecordingError."""
     stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    parent = spec.output / spec.name
     try:
         parent.mkdir(parents=True, exist_ok=True)
         for suffix in ("", *(f"_{number}" for number in range(2, 100))):
@@ -51,7 +56,6 @@ def new_directory(spec: SweepSpec) -> Path:
                 break
     except OSError as error:
         raise RecordingError(parent, error) from error
-    write_spec(spec, directory)
     return directory
 
 
@@ -122,40 +126,6 @@ def context(prepared: Prepared, directory: Path, share: cluster.Share) -> SweepC
         varied=tuple(dict.fromkeys(name for _, name, _ in walk(spec.space.parameters))),
         objective=spec.objective,
     )
-
-
-@dataclass(frozen=True)
-class Where:
-    """The cluster to run on: None is a Ray of our own on this machine. insecure: join one without a token."""
-
-    address: str | None = None
-    insecure: bool = False
-
-    def connect(self) -> contextlib.AbstractContextManager[cluster.Hardware]:
-        return cluster.connected(self.address, insecure=self.insecure)
-
-
-def run(path: Path, overrides: list[str], where: Where, console: Console) -> int:
-    """A new sweep. The exit code. Raises InputError, RecordingError."""
-    spec = load(path, overrides, cluster.hardware())  # mistakes show before a cluster is asked
-    with where.connect() as found:
-        if where.address is not None:
-            spec = load(path, overrides, found)  # `profile: auto` means the cluster's hardware
-        prepared = plan.prepare(spec)
-        share = cluster.share(spec.resources, found, spec.budget.trials)
-        return drive(prepared, new_directory(spec), share, console)
-
-
-def resume(directory: Path, path: Path | None, overrides: list[str], where: Where, console: Console) -> int:
-    """Go on with a sweep that was interrupted, from its study and its records. path: the sweep's file, if it should be
-    compared with what the directory was made from."""
-    if not (directory / SPEC).is_file():
-        raise InputError(f"--resume: {directory} is not a sweep's directory: it has no {SPEC}")
-    spec = load(path or directory / SPEC, overrides, cluster.hardware())
-    with where.connect() as found:
-        prepared = plan.prepare(spec)
-        share = cluster.share(spec.resources, found, spec.budget.trials)
-        return drive(prepared, directory, share, console)
 
 
 def _same_inputs(study: optuna.Study, prepared: Prepared, directory: Path) -> None:

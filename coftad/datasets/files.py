@@ -78,3 +78,8 @@ def images_below(root: Path, folder: str, *, recursive: bool = True) -> list[str
             names.append(path.relative_to(root).as_posix())
     refuse(f"{root / folder} cannot be listed:", sorted(problems))
     return sorted(names)
+
+
+def images_if_any(root: Path, folder: str, *, recursive: bool = True) -> list[str]:
+    """As `images_below`, and none where the folder does not exist."""
+    return images_below(root, folder, recursive=recursive) if (root / folder).is_dir() else []

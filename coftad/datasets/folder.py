@@ -5,8 +5,9 @@ from typing import ClassVar
 
 from pydantic.dataclasses import dataclass as validated
 
-from coftad.datasets.files import SUFFIXES, existing_folder, images_below, refuse
+from coftad.datasets.files import SUFFIXES, existing_folder, images_below, images_if_any, refuse
 from coftad.datasets.images import GreyRange, Source, image_set, load_images
+from coftad.datasets.inventory import Inventory, Origin, Part
 from coftad.types import _STRICT, ImageSet, PositiveView
 
 
@@ -21,11 +22,25 @@ class Folder:
     root: Path
     grey_range: GreyRange | None = None
 
+    origin: ClassVar[Origin] = Origin(
+        title="folder of images",
+        source="your own images",
+        terms="yours",
+        layout="the folders `normal` and `abnormal`, with images in each",
+    )
     positive_augmentation: ClassVar[PositiveView] = "industrial"
+
+    @classmethod
+    def survey(cls, root: Path) -> Inventory:
+        base = existing_folder(root, cls.origin.layout)
+        return Inventory(tuple(Part(kind, len(images_if_any(base, kind))) for kind in ("normal", "abnormal")))
+
+    def inventory(self) -> Inventory:
+        return self.survey(self.root)
 
     def load(self, image_size: int) -> ImageSet:
         """All images, stretched to S x S. Raises InputError for a missing or empty folder and all unusable images."""
-        root = existing_folder(self.root, "the folders `normal` and `abnormal`, with images in each")
+        root = existing_folder(self.root, self.origin.layout)
         found: dict[str, list[str]] = {}
         problems: list[str] = []
         for kind in ("normal", "abnormal"):

@@ -13,12 +13,12 @@ What is decided here, because formats leave it open:
 import hashlib
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,9 @@ MAX_PIXELS = 80_000_000
 
 FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """The decoders that may look at a file, whatever it is called. JPEG includes the several pictures of a camera's MPO."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 Image.init()  # registers all decoders, before threads ask for them
 
@@ -63,6 +66,14 @@ def resized(image: Image.Image, image_size: int, grey_range: GreyRange | None = 
         return np.repeat(grey[None], 3, axis=0)
     small = _over_white(upright).resize(size, Image.Resampling.BICUBIC)
     return np.ascontiguousarray(np.asarray(small).transpose(2, 0, 1))
+
+
+def resized_all(pixels: NDArray[np.uint8], image_size: int) -> Images:
+    """(N, 3, S, S) of `pixels`, (N, H, W) grey or (N, H, W, 3), by the same path as images from files."""
+    images = np.empty((len(pixels), 3, image_size, image_size), np.uint8)
+    for row, each in enumerate(pixels):
+        images[row] = resized(Image.fromarray(each), image_size)
+    return images
 
 
 def _scaled_grey(image: Image.Image, grey_range: GreyRange | None) -> NDArray[np.float32]:
@@ -143,6 +154,25 @@ def decode(
         return np.stack(decoded), image.mode in DEEP_MODES
 
 
+def on_threads(root: Path, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """What `work` makes of each item, in order. Raises one InputError for all items of which it raised one."""
+
+    def tried(item: Item) -> Result | InputError:
+        try:
+            return work(item)
+        except InputError as error:
+            return InputError(str(error))  # without the traceback, which would hold on to pixels
+
+    workers = min(8, os.cpu_count() or 1)
+    with warnings.catch_warnings():
+        # Filters belong to the process, so this is set once around the pool and not in its threads.
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
+            ends = list(pool.map(tried, items))
+    refuse(f"{root} has images that cannot be used:", [str(end) for end in ends if isinstance(end, InputError)])
+    return [end for end in ends if not isinstance(end, InputError)]
+
+
 def load_images(
     root: Path, sources: Sequence[Source], image_size: int, *, grey_range: GreyRange | None = None
 ) -> Images:
@@ -154,22 +184,13 @@ def load_images(
     images = np.empty((int(first_rows[-1]), 3, image_size, image_size), np.uint8)
     deep = np.zeros(len(images), bool)
 
-    def fill(source: Source, row: int) -> str | None:
-        try:
-            pixels, is_deep = decode(inside(root, source.name), image_size, grey_range=grey_range, pages=source.pages)
-        except InputError as error:
-            return str(error)
+    def fill(place: tuple[Source, int]) -> None:
+        source, row = place
+        pixels, is_deep = decode(inside(root, source.name), image_size, grey_range=grey_range, pages=source.pages)
         images[row : row + len(pixels)] = pixels
         deep[row : row + len(pixels)] = is_deep
-        return None
 
-    workers = min(8, os.cpu_count() or 1)
-    with warnings.catch_warnings():
-        # Filters belong to the process, so this is set once around the pool and not in its threads.
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
-            problems = list(pool.map(fill, sources, first_rows[:-1].tolist()))
-    refuse(f"{root} has images that cannot be used:", [each for each in problems if each is not None])
+    on_threads(root, fill, list(zip(sources, first_rows[:-1].tolist(), strict=True)))
     if grey_range is None and deep.any() and (white := int(images[deep].max())) < DIM:
         raise InputError(
             f"{root}: the {int(deep.sum())} images of more than 8 bits use only the darkest {white / 255:.1%} of their "

@@ -39,7 +39,7 @@ class Part:
 
     def __str__(self) -> str:
         count = f"{self.found:,}" if self.expected is None else f"{self.found:,} of {self.expected:,}"
-        lacking = f"; {', '.join(self.missing[:3])}{', ...' if len(self.missing) > 3 else ''} missing"
+        lacking = f" ({', '.join(self.missing[:3])}{', ...' if len(self.missing) > 3 else ''} missing)"
         return f"{self.name}: {count}{lacking if self.missing else ''}"
 
 
@@ -68,8 +68,13 @@ class DataSet(Protocol):
     origin: ClassVar[Origin]
     positive_augmentation: ClassVar[PositiveView]
 
+    @classmethod
+    def survey(cls, root: Path) -> Inventory:
+        """File by file, what is there of all that the set has. Raises InputError where the root is no folder."""
+        ...
+
     def inventory(self) -> Inventory:
-        """File by file, what is there. Raises InputError where the root is no folder."""
+        """As `survey`, of what `load` will use."""
         ...
 
     def load(self, image_size: int) -> ImageSet:

@@ -16,13 +16,15 @@ from pydantic.dataclasses import dataclass as validated
 
 from coftad.datasets.files import existing_folder, inside, refuse
 from coftad.datasets.images import GreyRange, Source, image_set, load_images
+from coftad.datasets.inventory import Inventory, Origin, Part
 from coftad.datasets.solder_simulator import SolderSimulator
 from coftad.types import _STRICT, ImageSet, InputError, PositiveView
 
 Percent = Annotated[float, Field(ge=0, le=100)]
 
+TABLE = "labels.csv"
 EXPECTED = (
-    "labels.csv with the columns file and void_ratio_percent beside the folder `slices`, or with the columns file, "
+    f"{TABLE} with the columns file and void_ratio_percent beside the folder `slices`, or with the columns file, "
     "slice and void_ratio_percent beside the folder `volumes`"
 )
 
@@ -46,6 +48,12 @@ class SemiCon:
     seed: int = 0
     grey_range: GreyRange | None = None
 
+    origin: ClassVar[Origin] = Origin(
+        title="SemiCon",
+        source="slices of your own (the paper's set is private); without a root they are simulated",
+        terms="those of your slices",
+        layout=EXPECTED,
+    )
     positive_augmentation: ClassVar[PositiveView] = "industrial"
 
     def __post_init__(self) -> None:
@@ -57,6 +65,21 @@ class SemiCon:
             raise ValueError("normal, defective and seed are of the simulation: leave them out, or leave out root")
         if self.root is None and self.grey_range is not None:
             raise ValueError("grey_range is of image files: leave it out, or give a root")
+
+    @classmethod
+    def survey(cls, root: Path) -> Inventory:
+        base = existing_folder(root, EXPECTED)
+        if not (base / TABLE).is_file():
+            return Inventory((Part(TABLE, 0, 1, (TABLE,)),))
+        files = sorted({row.file for _, row in _parsed(base / TABLE) if isinstance(row, LabelledSlice)})
+        missing = tuple(file for file in files if not _located(base, file).is_file())
+        return Inventory((Part(f"files of {TABLE}", len(files) - len(missing), len(files) or None, missing),))
+
+    def inventory(self) -> Inventory:
+        """As `survey`; simulated slices are always all there."""
+        if self.root is not None:
+            return self.survey(self.root)
+        return Inventory(tuple(Part(f"simulated {kind}", getattr(self, kind)) for kind in ("normal", "defective")))
 
     def load(self, image_size: int) -> ImageSet:
         """Normal and defective slices, stretched to S x S. Raises InputError for all rows and images of no use."""
@@ -77,7 +100,7 @@ class SemiCon:
         chosen = [(row, label) for row in rows if (label := self.label(row.void_ratio_percent)) is not None]
         counts = [sum(label == wanted for _, label in chosen) for wanted in (0, 1)]
         refuse(
-            f"{root / 'labels.csv'} has {len(rows)} rows, and among them:",
+            f"{root / TABLE} has {len(rows)} rows, and among them:",
             [
                 f"no slice {rule}"
                 for rule, count in zip(
@@ -129,7 +152,7 @@ class LabelledSlice:
 
 def read_labels(root: Path) -> list[LabelledSlice]:
     """The rows of root/labels.csv, sorted by file and slice. Raises one InputError for all bad rows and their lines."""
-    table = root / "labels.csv"
+    table = root / TABLE
     if not table.is_file():
         raise InputError(f"{table} does not exist; expected {EXPECTED}")
     rows: list[LabelledSlice] = []
@@ -142,14 +165,19 @@ def read_labels(root: Path) -> list[LabelledSlice]:
         if (first := lines.setdefault(row.name, line)) != line:
             problems.append(f"line {line}: {row.name} is already on line {first}")
         try:
-            folder, _, name = row.file.partition("/")
-            if not inside(root / folder, name).is_file():
+            if not _located(root, row.file).is_file():
                 problems.append(f"line {line}: {root / row.file} does not exist")
         except InputError as error:
             problems.append(f"line {line}: {error}")
         rows.append(row)
     refuse(f"{table} cannot be used:", problems)
     return sorted(rows)
+
+
+def _located(root: Path, file: str) -> Path:
+    """Where `file` is; InputError for a name that leads out of its folder."""
+    folder, _, name = file.partition("/")
+    return inside(root / folder, name)
 
 
 def _parsed(table: Path) -> Iterator[tuple[int, LabelledSlice | str]]:

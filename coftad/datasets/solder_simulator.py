@@ -17,9 +17,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from coftad.datasets.images import resized
+from coftad.datasets.images import resized_all
 from coftad.datasets.solder_slice import CROP, Slice, VoidsDoNotFit, render
 from coftad.seeding import numpy_generator
 from coftad.types import Images, InputError
@@ -43,10 +42,7 @@ class Crops:
 
     def resized(self, image_size: int) -> Images:
         """(N, 3, S, S), by the same path as images from files."""
-        images = np.empty((len(self.pixels), 3, image_size, image_size), np.uint8)
-        for row, pixels in enumerate(self.pixels):
-            images[row] = resized(Image.fromarray(pixels), image_size)
-        return images
+        return resized_all(self.pixels, image_size)
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,19 @@ from rich.text import Text
 from coftad.types import InputError
 from tune_runner.commands import python
 from tune_runner.paper import runs
-from tune_runner.paper.page import HTML, LEGEND, Comparison, difference, figure, spread, write
 from tune_runner.paper.published import Column, Row, Table, published
 from tune_runner.paper.scale import scale
 from tune_runner.paper.side_by_side import cells
+from tune_runner.paper.side_by_side_page import HTML, LEGEND, Comparison, difference, figure, spread, write
+from tune_runner.run import SPEC
 from tune_runner.spec_fields import did_you_mean
 
 
 def tell(table_name: str, directory: Path, console: Console) -> int:
-    """Write side_by_side.html and .csv into the folder of a run, finished or not, and print the same. The exit code.
+    """Write side_by_side.html, .csv and .parquet into the folder of a run, finished or not, and print the same.
 
-    Raises InputError for an unknown table and a folder that is no run's, RecordingError for a damaged one.
+    Returns the exit code. Raises InputError for an unknown table and a folder that is no run's, RecordingError for a
+    damaged one.
     """
     tables = published().tables
     if table_name not in tables:
@@ -29,20 +31,25 @@ def tell(table_name: str, directory: Path, console: Console) -> int:
         raise InputError(f"paper: {table_name} is no table of the paper; one of {', '.join(tables)} is{near}")
     table, found = tables[table_name], runs.read(directory)
     compared = cells(table, published(), found)
-    comparison = Comparison(table, compared, scale(found), _again(table_name, found), _missing(found))
+    again = _again(table_name, directory, found)
+    comparison = Comparison(table, compared, scale(found), again, _missing(found))
     write(comparison, directory)
     _show(comparison, directory, console)
     return 0
 
 
-def _again(table_name: str, found: Iterable[runs.Run]) -> dict[str, str]:
-    """The commands that make it again: all of it at this scale, and each part exactly as it was."""
-    begun = [run for run in found if run.spec]
-    profiles = {run.profile for run in begun if run.profile}
+def _again(table_name: str, directory: Path, found: Iterable[runs.Run]) -> dict[str, str]:
+    """The commands that run all of it again at this scale, tell of what is here, and run a part exactly as it was."""
+    done = [run for run in found if run.aurocs]
+    profiles = {run.profile for run in done if run.profile}
     at = f" --set profile={profiles.pop()}" if len(profiles) == 1 else ""
-    again = {"the table": f"{python()} paper {table_name}{at}"}
-    exactly = (f"{python()} --sweep {shlex.quote(str(run.folder / runs.SPEC))}" for run in begun)
-    return again | {run.folder.name: command for run, command in zip(begun, exactly, strict=True)}
+    partial = " --allow-partial" if any(run.spec["dataset"].get("allow_partial") for run in done) else ""
+    again = {
+        "run again": f"{python()} paper {table_name}{at}{partial}",
+        "tell again": f"{python()} paper {table_name} --read {shlex.quote(str(directory))}",
+    }
+    exactly = {run.folder.name: shlex.quote(str(run.folder / SPEC)) for run in done}
+    return again | {f"only {name}": f"{python()} --sweep {file}" for name, file in exactly.items()}
 
 
 def _missing(found: Iterable[runs.Run]) -> dict[str, tuple[str, ...]]:
@@ -68,7 +75,7 @@ def _show(comparison: Comparison, directory: Path, console: Console) -> None:
         console.print(f"not run: {', '.join(names)}:\n{said}", markup=False, highlight=False)
     for what, fact in comparison.scale.facts.items():
         console.print(f"{what:>12}: {fact}", markup=False, highlight=False, soft_wrap=True)
-    for what, told in {"page": str(directory / HTML), "again": comparison.commands["the table"]}.items():
+    for what, told in {"page": str(directory / HTML), "again": comparison.commands["run again"]}.items():
         console.print(f"{what:>12}: {told}", markup=False, highlight=False, soft_wrap=True)
 
 

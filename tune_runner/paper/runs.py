@@ -7,35 +7,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
-
 from coftad.types import InputError
 from tune_runner.journal import RecordingError
+from tune_runner.parted import INDEX, Entry, is_parted, read_index
 from tune_runner.reconcile import load_study
 from tune_runner.records import Records
+from tune_runner.run import SPEC
 from tune_runner.yaml_lines import parse, read_text
-
-PARTS = "parts.json"
-SPEC = "sweep.yaml"
 
 Settings = tuple[tuple[str, Any], ...]
 """Every field of FineTuning and Scoring, and `steps`, with its value."""
 
 
-class Part(BaseModel):
-    """A line of parts.json. choices: what tells it from the others, by the keys of the file's `parts`. missing: what of
-    its data is not there, if that is why it was not run."""
-
-    folder: str
-    choices: dict[str, str]
-    missing: str = ""
-
-
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One sweep. choices, missing: as in `Part`. spec: its sweep.yaml as plain data, empty where it has not begun.
-    aurocs: AUROC on the search images in %, by the settings of a row and by episode. weights: SHA-256 or `random`, by
-    backbone. context: what was kept for the tracker, empty without one."""
+    """One sweep. choices, missing: as in the index of a run. spec: its sweep.yaml as plain data, empty where there is
+    none. aurocs: AUROC on the search images in %, by the settings of a row and by episode. weights: SHA-256 or
+    `random`, by backbone. context: what was kept for the tracker, empty without one."""
 
     folder: Path
     choices: Mapping[str, str]
@@ -75,23 +63,14 @@ class Run:
 def read(directory: Path) -> tuple[Run, ...]:
     """All parts of a run; of a plain sweep the one that it is. Raises InputError for a folder that is neither, and
     RecordingError for files in it that are damaged."""
-    if (directory / PARTS).is_file():
-        return tuple(_run(directory / part.folder, part) for part in _parts(directory / PARTS))
+    if is_parted(directory):
+        return tuple(_run(directory / entry.folder, entry) for entry in read_index(directory))
     if (directory / SPEC).is_file():
-        return (_run(directory, Part(folder="", choices={})),)
-    raise InputError(f"paper: {directory} is not the folder of a run: it has neither {PARTS} nor {SPEC}")
+        return (_run(directory, Entry("", {})),)
+    raise InputError(f"paper: {directory} is not the folder of a run: it has neither {INDEX} nor {SPEC}")
 
 
-def _parts(path: Path) -> list[Part]:
-    try:
-        return TypeAdapter(list[Part]).validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise RecordingError(path, f"damaged: {error}") from error
-    except OSError as error:
-        raise RecordingError(path, error) from error
-
-
-def _run(folder: Path, part: Part) -> Run:
+def _run(folder: Path, part: Entry) -> Run:
     if not (folder / SPEC).is_file():
         return Run(folder, part.choices, missing=part.missing)
     study = load_study(folder)

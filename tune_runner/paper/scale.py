@@ -54,7 +54,7 @@ def scale(runs: Sequence[Run]) -> Scale:
         facts["partial data"] = "; ".join(partial)
     reduced = [f"images of {size} px, where the weights were trained at {USUAL}" for size in sizes if size < USUAL]
     reduced += [f"{episodes[0]} support set{'s' if episodes[0] > 1 else ''}"] if episodes[0] < FEWEST else []
-    reduced += ["a part of the data"] if partial else []
+    reduced += ["an incomplete data set"] if partial else []
     reduced += [told for told in weights if "not torchvision's" in told or "instead" in told]
     return Scale(facts, tuple(reduced))
 

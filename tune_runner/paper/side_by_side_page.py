@@ -1,11 +1,8 @@
-"""The side-by-side as files: one HTML page that opens anywhere, and the same as CSV."""
+"""The side-by-side as files: one HTML page that opens anywhere, and the same as a table."""
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +13,11 @@ from tune_runner.journal import write_whole
 from tune_runner.paper.published import Figure, Row, Table
 from tune_runner.paper.scale import Scale
 from tune_runner.paper.side_by_side import Cell, Ours
+from tune_runner.study.page import STYLE
+from tune_runner.study.tables import write_table
 
 HTML = "side_by_side.html"
-CSV = "side_by_side.csv"
+TABLE = "side_by_side"
 
 LEGEND = (
     "Ours: mean ± standard deviation over support sets, their number in brackets. Within noise: the paper's figure "
@@ -72,7 +71,7 @@ class Comparison:
 
 
 def write(comparison: Comparison, directory: Path) -> list[Path]:
-    """Both files, into `directory`. Raises RecordingError."""
+    """side_by_side.html, .csv and .parquet, into `directory`. Raises RecordingError."""
     page = _template().render(
         table=comparison.table,
         rows=comparison.rows,
@@ -82,11 +81,11 @@ def write(comparison: Comparison, directory: Path) -> list[Path]:
         commands=comparison.commands,
         missing=comparison.missing,
         legend=LEGEND,
-        style=Markup(files("tune_runner.study").joinpath("report.css").read_text()),  # noqa: S704 (our own file)
+        style=Markup(STYLE.read_text()),  # noqa: S704 (our own file)
     )
     write_whole(directory / HTML, lambda file: file.write(page.encode()))
-    write_whole(directory / CSV, lambda file: file.write(_csv(comparison).encode()))
-    return [directory / HTML, directory / CSV]
+    lines = _lines(comparison)
+    return [directory / HTML, *write_table(directory / TABLE, list(lines[0]), lines)]
 
 
 def figure(value: Figure) -> str:
@@ -119,22 +118,16 @@ def _template() -> jinja2.Template:
     return environment.get_template("side_by_side.html.jinja")
 
 
-def _csv(comparison: Comparison) -> str:
-    """One line a cell: those of ours with what was measured, then other methods' with the paper's figure alone."""
-    lines = [_line(comparison.table, cell) for cell in comparison.cells]
-    for row in comparison.table.rows:
-        if row.where is None:
-            figures = zip(comparison.table.columns, comparison.table.figures(row), strict=True)
-            lines += [
-                {"table": comparison.table.title, "group": row.group, "method": row.name, "column": column.name,
-                 "paper": value}
-                for column, value in figures
-            ]  # fmt: skip
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return text.getvalue()
+def _lines(comparison: Comparison) -> list[dict[str, Any]]:
+    """One a cell: those of ours with what was measured, then other methods' with the paper's figure alone."""
+    table = comparison.table
+    others = [
+        _line(table, Cell(row, column, value, None))
+        for row in table.rows
+        if row.where is None
+        for column, value in zip(table.columns, table.figures(row), strict=True)
+    ]
+    return [_line(table, cell) for cell in comparison.cells] + others
 
 
 def _line(table: Table, cell: Cell) -> dict[str, Any]:
@@ -145,14 +138,15 @@ def _line(table: Table, cell: Cell) -> dict[str, Any]:
         "group": cell.row.group,
         "method": cell.row.name,
         "column": cell.column.name,
-        "paper": cell.paper,
+        "paper": None if cell.paper == "unreadable" else cell.paper,
+        "unreadable": cell.paper == "unreadable",
         "ours": cell.ours and cell.ours.mean,
         "standard_deviation": cell.ours and cell.ours.deviation,
         "episodes": cell.ours and len(cell.ours.aurocs),
         "low": low,
         "high": high,
         "difference": cell.difference,
-        "verdict": cell.verdict,
+        "verdict": "another method" if cell.row.where is None else cell.verdict,
         "why": cell.why,
         "per_episode": cell.ours and " ".join(f"{auroc:.3f}" for auroc in cell.ours.aurocs),
     }

@@ -25,21 +25,27 @@ WITHOUT_NORM = "without L2 norm"
 def steps(prepared: Prepared, trials: Sequence[FrozenTrial], records: Records) -> tuple[Versus, ...]:
     """Each configuration against the one before it, their p-values corrected for their number; the last one against the
     reference. Empty unless the sweep was an ablation of which two configurations or more are complete."""
+    sides = path(prepared, trials, records)
+    if not sides:
+        return ()
+    pairs = [(one, other) for other, one in pairwise(sides)]
+    if without := _variant(WITHOUT_NORM, sides[-1], l2_norm=False):
+        pairs.append((without, sides[-1]))
+    return corrected([versus(prepared, records, one, other) for one, other in pairs])
+
+
+def path(prepared: Prepared, trials: Sequence[FrozenTrial], records: Records) -> list[Side]:
+    """The pretrained network, where the trajectories were scored at 0 steps, and each configuration that is complete.
+    Empty unless the sweep was an ablation."""
     spec = prepared.spec
     if spec.search.sampler != "ablation":
-        return ()
+        return []
     by_point = {key(trial.params): trial for trial in trials}
     design = ablation(spec.space, spec.search.reference, spec.search.target)
     found = [(name, by_point[key(point)]) for name, point in design if key(point) in by_point]
     sides = [_side(name, trial, records, spec.search.reference) for name, trial in found]
-    if not sides:
-        return ()
-    before = _variant(PRETRAINED, sides[0], steps=0)
-    path = [*([before] if before else []), *sides]
-    pairs = [(one, other) for other, one in pairwise(path)]
-    if without := _variant(WITHOUT_NORM, sides[-1], l2_norm=False):
-        pairs.append((without, sides[-1]))
-    return corrected([versus(prepared, records, one, other) for one, other in pairs])
+    before = _variant(PRETRAINED, sides[0], steps=0) if sides else None
+    return [*([before] if before else []), *sides]
 
 
 def _side(name: str, trial: FrozenTrial, records: Records, named: Mapping[str, Any]) -> Side:

@@ -31,6 +31,7 @@ from tune_runner.tracking import artifact_folder
 HTML = "report.html"
 JSON = "summary.json"
 _HERE = Path(__file__).parent
+STYLE = _HERE / "report.css"
 
 
 def write(
@@ -59,7 +60,7 @@ def write(
         most_lines=MOST_LINES,
         complete=len(complete),
         plotly=packed(get_plotlyjs()),
-        style=Markup((_HERE / "report.css").read_text()),  # noqa: S704 (our own files)
+        style=Markup(STYLE.read_text()),  # noqa: S704 (our own files)
         script=Markup((_HERE / "report.js").read_text()),  # noqa: S704
     )
     write_whole(directory / HTML, lambda file: file.write(page.encode()))
@@ -71,7 +72,7 @@ def _template() -> jinja2.Template:
         loader=jinja2.FileSystemLoader(_HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     found.filters.update(
-        percent=percent, points=points, text=text, chance=chance, packed=packed, json=_json, still=_still
+        percent=percent, points=points, text=text, chance=chance, packed=packed, json=_json, still=still
     )
     found.globals.update(spread=spread, title=curve_title)
     return found.get_template("report.html.jinja")
@@ -93,5 +94,6 @@ def _json(value: Any) -> str:
     return json.dumps(value, allow_nan=False)
 
 
-def _still(picture: Path) -> str:
+def still(picture: Path) -> str:
+    """A PNG as an address, so that a page holds it itself."""
     return f"data:image/png;base64,{base64.b64encode(picture.read_bytes()).decode()}"

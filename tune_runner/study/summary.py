@@ -134,7 +134,9 @@ def _protocol(prepared: Prepared) -> str:
     else:
         told = f"test: {normal} normal and {anomalous} anomalous images that no search has seen"
     by = f"; chosen by {objective}: no labels were used to choose" if unlabelled else ""
-    return f"{shots}; {told}{by}"
+    partial = prepared.image_set.provenance.get("partial")
+    part = f". Only a part of the data set was there: {partial}" if partial else ""
+    return f"{shots}; {told}{by}{part}"
 
 
 def _caution(count: int) -> str:

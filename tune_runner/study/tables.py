@@ -30,8 +30,8 @@ def write_tables(directory: Path, trials: Sequence[FrozenTrial], records: Record
     rows = _rows(record for trial in records.episodes() for record in records.of(trial))  # one at a time: they are many
     first = next(rows, {})
     return [
-        *_write(directory / "trials", _columns(ended), ended),
-        *_write(directory / "rows", list(first), chain([first] if first else [], rows)),
+        *write_table(directory / "trials", _columns(ended), ended),
+        *write_table(directory / "rows", list(first), chain([first] if first else [], rows)),
     ]
 
 
@@ -64,7 +64,9 @@ def write_findings(directory: Path, summary: Summary) -> list[Path]:
             for point in curve.points
         ],
     }  # fmt: skip
-    return [path for name, lines in found.items() if lines for path in _write(directory / name, _columns(lines), lines)]
+    return [
+        path for name, lines in found.items() if lines for path in write_table(directory / name, _columns(lines), lines)
+    ]
 
 
 def _flat(finding: Any) -> dict[str, Any]:
@@ -108,7 +110,7 @@ def _columns(lines: Iterable[dict[str, Any]]) -> list[str]:
     return list(dict.fromkeys(name for line in lines for name in line))
 
 
-def _write(path: Path, columns: list[str], lines: Iterable[dict[str, Any]]) -> list[Path]:
+def write_table(path: Path, columns: list[str], lines: Iterable[dict[str, Any]]) -> list[Path]:
     """`path`.csv, and from it `path`.parquet. A column that is missing in a line is empty there."""
     texts, binary = path.with_suffix(".csv"), path.with_suffix(".parquet")
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from coftad.datasets import images
-from coftad.datasets.images import Source, decode, image_set, load_images
+from coftad.datasets.images import Source, decode, image_set, load_images, resized_all
 from coftad.types import InputError
 
 
@@ -41,6 +41,15 @@ def test_greyscale_and_bilevel_become_three_equal_channels(tmp_path):
     Image.fromarray(grey > 31).save(tmp_path / "bilevel.png")
     np.testing.assert_array_equal(decoded(tmp_path / "grey.png"), np.stack([grey] * 3))
     np.testing.assert_array_equal(decoded(tmp_path / "bilevel.png"), np.stack([(grey > 31) * np.uint8(255)] * 3))
+
+
+@pytest.mark.parametrize("shape", [(2, 6, 5, 3), (2, 6, 5)])
+def test_arrays_become_what_files_of_them_do(tmp_path, shape):
+    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    for row, each in enumerate(pixels):
+        Image.fromarray(each).save(tmp_path / f"{row}.png")
+    from_files = load_images(tmp_path, [Source("0.png"), Source("1.png")], 8)
+    np.testing.assert_array_equal(resized_all(pixels, 8), from_files)
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])

@@ -130,3 +130,16 @@ def test_the_defaults_suffice_for_the_papers_split():
     defaults = SemiCon()
     assert defaults.normal >= 50 + 500
     assert defaults.defective >= 110
+
+
+def test_the_inventory_is_of_the_files_that_the_table_names(slices):
+    normal, defective = SemiCon().inventory().parts
+    assert (normal.found, defective.found) == (560, 120)
+    assert not SemiCon().inventory().lacking
+    assert not SemiCon(slices).inventory().lacking
+    (slices / "slices" / "b.png").unlink()
+    assert SemiCon(slices).inventory().lacking[0].missing == ("slices/b.png",)
+    (slices / "labels.csv").unlink()
+    assert SemiCon(slices).inventory().absent
+    (slices / "labels.csv").write_text("file,void_ratio_percent\n")
+    assert SemiCon(slices).inventory().absent

@@ -1,0 +1,50 @@
+"""What a sweep file would run, and what it would cost; nothing is written and no Ray is started."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tune_runner import cluster, parted, plan
+from tune_runner.spec import Part, SweepSpec, load_parts
+
+
+def dry_run(path: Path, overrides: Sequence[str], console: Console, *, allow_partial: bool = False) -> int:
+    """The exit code. Raises InputError for mistakes in the file, and in the images of a file that is one sweep; of a
+    file with parts, it is told which have images."""
+    parts = load_parts(path, overrides, cluster.hardware(), allow_partial=allow_partial)
+    if parts[0].name:
+        _show_parts(parts, console)
+    else:
+        _show(parts[0].spec, console)
+    return 0
+
+
+def _show(spec: SweepSpec, console: Console) -> float:
+    """Seconds that it would take."""
+    prepared = plan.prepare(spec)
+    share = cluster.share(spec.resources, cluster.hardware(), spec.budget.trials)
+    cost = plan.estimate(
+        prepared, concurrent=share.concurrent, threads=share.threads, device="auto" if share.gpu else "cpu"
+    )
+    plan.show(prepared, cost, console)
+    return cost.total
+
+
+def _show_parts(parts: Sequence[Part], console: Console) -> None:
+    """The cost is that of the first part that has images, times their number."""
+    missing = {part.name: parted.lacking(part) for part in parts}
+    table = Table(*parts[0].choices, "images", title=f"{len(parts)} parts", title_justify="left")
+    for part in parts:
+        table.add_row(*part.choices.values(), "lacking" if missing[part.name] else "there")
+    console.print(table)
+    for problem in dict.fromkeys(filter(None, missing.values())):
+        console.print(problem, style="yellow", markup=False, highlight=False)
+    ready = [part for part in parts if not missing[part.name]]
+    if not ready:
+        console.print("cost      not known, as there are images for no part")
+        return
+    console.rule(f"one of them: {ready[0].name}", align="left")
+    total = plan.duration(_show(ready[0].spec, console) * len(ready))
+    console.print(f"{len(ready)} of {len(parts)} parts have images; about {total} if all take as long as this one")
