@@ -45,7 +45,8 @@ def measure(
     support: (K, 3, H, W) float, K >= 2. augmented_AKD: their positive views, embedded, as scorers are fitted on.
     losses: of all steps up to here. Images left out and copies depend on `seed` alone, so that configurations compare.
     Absent: `used_negative` where no negative was trained with; `loss` at step 0; both negatives for isolation forests,
-    whose fits in folds would take a fifth of a trial, and where a fold keeps fewer images than kNN has `neighbours`.
+    deep or not, whose fits in folds would take a fifth of a trial or more, for PatchCore, which would need the feature
+    maps of all views again, and where a fold keeps fewer images than kNN has `neighbours`.
     """
     folds = left_out(len(support), seed=seed)
     drawn = support[torch.from_numpy(np.concatenate(folds)).to(support.device)]
@@ -137,7 +138,7 @@ def _fits_again(scoring: Scoring, kept: int) -> bool:
     """Whether a fold's scorer can be fitted on `kept` images, and at a small share of a trial's time."""
     if scoring.scorer == "knn":
         return scoring.neighbours <= scoring.n_a * kept
-    return scoring.scorer != "isolation_forest"
+    return scoring.scorer == "gaussian"
 
 
 def _family(view: NegativeView) -> str:

@@ -1,6 +1,6 @@
 """Network and images -> features, without gradients and with the statistics of batch norm frozen."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -11,6 +11,9 @@ from coftad.views import View
 
 # One size for all devices and callers: a convolution's rounding may depend on how images are grouped into a batch.
 BATCH = 64
+
+SeeMaps = Callable[[Tensor, Tensor], None]
+"""Given the maps of layer2 and layer3, (B, C, H, W) each, of every batch, in the order of the images."""
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -44,9 +47,33 @@ def evaluating(network: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def embed(network: nn.Module, images: Images, *, normalisation: str, device: torch.device) -> Tensor:
+@contextmanager
+def watching(network: nn.Module, see: SeeMaps | None) -> Iterator[None]:
+    """While it lasts, `see` gets the maps of every batch that passes through `network`, a ResNet."""
+    if see is None:
+        yield
+        return
+    finer: list[Tensor] = []
+
+    def layer2(module: nn.Module, given: tuple[Tensor, ...], maps: Tensor) -> None:
+        finer.append(maps)
+
+    def layer3(module: nn.Module, given: tuple[Tensor, ...], maps: Tensor) -> None:
+        see(finer.pop(), maps)
+
+    hooks = [network.get_submodule(each.__name__).register_forward_hook(each) for each in (layer2, layer3)]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def embed(
+    network: nn.Module, images: Images, *, normalisation: str, device: torch.device, see: SeeMaps | None = None
+) -> Tensor:
     """(N, 3, H, W) uint8 -> features (N, D) float64 on the CPU, not normalised."""
-    with evaluating(network):
+    with evaluating(network), watching(network, see):
         parts = [
             network(normalise(to_float(images[start : start + BATCH], device), normalisation)).cpu()
             for start in range(0, len(images), BATCH)
@@ -62,14 +89,15 @@ def embed_augmented(
     n_a: int,
     normalisation: str,
     generator: torch.Generator,
+    see: SeeMaps | None = None,
 ) -> Tensor:
     """Features of `n_a` positive views of each image, for Eq. 7: (K, 3, H, W) float -> (n_a, K, D) float64 on the CPU.
 
     The views of smaller numbers are nested: the first n of a larger call with the same generator state are the same,
-    since rounds are drawn one after another.
+    since rounds are drawn one after another. `see` gets maps in the order of (n_a, K).
     """
     rounds = max(1, BATCH // len(support))  # at a time
-    with evaluating(network):
+    with evaluating(network), watching(network, see):
         parts = [
             network(
                 normalise(torch.cat([view(support, generator) for _ in range(min(rounds, n_a - start))]), normalisation)

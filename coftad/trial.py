@@ -16,13 +16,11 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass as validated
 
 from coftad import criteria
-from coftad.embeddings import embed, embed_augmented, to_float
+from coftad.embeddings import to_float
 from coftad.finetune import finetune
 from coftad.metrics import Metrics, evaluate
-from coftad.scorers import score_all
-from coftad.seeding import derive, torch_generator
+from coftad.scoring import Scorers
 from coftad.types import _STRICT, Criterion, Episode, FineTuning, Scoring, Steps
-from coftad.views import POSITIVES
 from coftad.weights import StateDict
 
 
@@ -82,22 +80,13 @@ def run(config: TrialConfig, episode: Episode, state: StateDict | None, *, devic
         episode.train, training, state, points=config.points, seed=episode.seed, device=device, on_step=on_step
     ):
         clock.lap("train")
-        features = embed(network, images, normalisation=training.normalisation, device=device)
-        augmented = embed_augmented(
-            network,
-            support,
-            POSITIVES[training.positive_augmentation],
-            n_a=max(scoring.n_a for scoring in config.scorings),
-            normalisation=training.normalisation,
-            generator=torch_generator(episode.seed, "gaussian"),  # the same views at every point
-        )
-        clock.lap("embed")
-        found = score_all(config.scorings, augmented, features, seed=derive(episode.seed, "scorer")).numpy()
+        scorers = Scorers(network, training, config.scorings, support, seed=episode.seed, lap=clock.lap)
+        found = scorers.score(images).numpy()
         scores.append(found)
         measured = [evaluate(labels[in_search], values[in_search]) for values in found]
         clock.lap("score")
         unlabelled = criteria.measure(
-            network, training, config.scorings, support, augmented, losses["all"], seed=episode.seed
+            network, training, config.scorings, support, scorers.augmented_AKD, losses["all"], seed=episode.seed
         )
         rows += [Row(steps, *each) for each in zip(config.scorings, measured, unlabelled, strict=True)]
         clock.lap("criteria")

@@ -19,7 +19,7 @@ Images = NDArray[np.uint8]
 Backbone = Literal["resnet18", "resnet50"]
 PositiveView = Literal["flowers", "cifar_c", "industrial"]
 NegativeView = Literal["none", "cutpaste", "cutpaste_scar", "cutpaste_3way", "blur_brightness_contrast", "void"]
-ScorerName = Literal["gaussian", "knn", "isolation_forest"]
+ScorerName = Literal["gaussian", "knn", "isolation_forest", "deep_isolation_forest", "patchcore"]
 Criterion = Literal["unused_negative", "used_negative", "compactness", "loss"]
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -108,12 +108,17 @@ class FineTuning:
 
 @validated(frozen=True, config=_STRICT)
 class Scoring:
-    """What only matters after fine-tuning: all values of these are scored on one trained network."""
+    """What only matters after fine-tuning: all values of these are scored on one trained network.
+
+    n_a: positive views of each support image that the scorer is fitted to; of PatchCore, those that fill its memory
+    bank. l2_norm: of the pooled embeddings. PatchCore compares patches of feature maps, which its publication does not
+    normalise, and does not read it.
+    """
 
     n_a: Annotated[int, Field(ge=1, le=1000)] = 10
     scorer: ScorerName = "gaussian"
-    l2_norm: bool = True
-    epsilon: Annotated[float, Field(gt=0, le=10)] = 0.01  # open; relative to the mean variance, see scorers/gaussian.py
+    l2_norm: bool = True  # of all scorers but patchcore
+    epsilon: Annotated[float, Field(gt=0, le=10)] = 0.01  # of gaussian; open; relative to the mean variance
     neighbours: Annotated[int, Field(ge=1, le=1000)] = 1  # of knn; open
 
 

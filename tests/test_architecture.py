@@ -12,7 +12,7 @@ LEVELS = [
     {"types", "seeding"},
     {"devices"},
     {"datasets", "views", "losses", "weights", "folding", "networks", "scorers", "metrics"},
-    {"finetune", "embeddings", "criteria"},
+    {"finetune", "embeddings", "criteria", "scoring"},
     {"detectors"},
     {"trial"},
     {"__main__"},
@@ -23,6 +23,7 @@ SIBLINGS = {
     ("networks", "folding"),
     ("finetune", "embeddings"),
     ("criteria", "embeddings"),
+    ("scoring", "embeddings"),
     ("metrics", "seeding"),
 }
 FORBIDDEN_IN_COFTAD = {"ray", "optuna", "mlflow", "tune_runner", "rich"}

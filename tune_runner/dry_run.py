@@ -11,14 +11,20 @@ from tune_runner.spec import Part, SweepSpec, load_parts
 
 
 def dry_run(path: Path, overrides: Sequence[str], console: Console, *, allow_partial: bool = False) -> int:
-    """The exit code. Raises InputError for mistakes in the file, and in the images of a file that is one sweep; of a
-    file with parts, it is told which have images."""
+    """The exit code. Raises InputError for mistakes in the file. A public data set that is not here, of one sweep or of
+    some parts, is no mistake of the file: it is told, and where to get it."""
     parts = load_parts(path, overrides, cluster.hardware(), allow_partial=allow_partial)
-    if parts[0].name:
+    if parts[0].name or _to_be_got(parts[0].spec):
         _show_parts(parts, console)
     else:
         _show(parts[0].spec, console)
     return 0
+
+
+def _to_be_got(spec: SweepSpec) -> bool:
+    """Whether there is nothing yet where a public data set should be."""
+    source = spec.dataset.source
+    return hasattr(source, "allow_partial") and not (source.root.is_dir() and any(source.root.iterdir()))
 
 
 def _show(spec: SweepSpec, console: Console) -> float:
@@ -35,15 +41,17 @@ def _show(spec: SweepSpec, console: Console) -> float:
 def _show_parts(parts: Sequence[Part], console: Console) -> None:
     """The cost is that of the first part that has images, times their number."""
     missing = {part.name: parted.lacking(part) for part in parts}
-    table = Table(*parts[0].choices, "images", title=f"{len(parts)} parts", title_justify="left")
+    told = f"{len(parts)} parts" if parts[0].name else parts[0].file
+    table = Table(*parts[0].choices, "trials", "episodes", "images", title=told, title_justify="left")
     for part in parts:
-        table.add_row(*part.choices.values(), "lacking" if missing[part.name] else "there")
+        counts = (str(plan.planned(part.spec)), str(part.spec.episodes))
+        table.add_row(*part.choices.values(), *counts, "lacking" if missing[part.name] else "there")
     console.print(table)
     for problem in dict.fromkeys(filter(None, missing.values())):
         console.print(problem, style="yellow", markup=False, highlight=False)
     ready = [part for part in parts if not missing[part.name]]
     if not ready:
-        console.print("cost      not known, as there are images for no part")
+        console.print("cost      not known without images")
         return
     console.rule(f"one of them: {ready[0].name}", align="left")
     total = plan.duration(_show(ready[0].spec, console) * len(ready))

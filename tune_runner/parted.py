@@ -68,11 +68,13 @@ def check(parts: Sequence[Part]) -> None:
 def lacking(part: Part) -> str:
     """What is missing of a part's images, told by their names and not by opening them; empty if nothing is."""
     source = part.spec.dataset.source
+    if source.root is None:
+        return ""
     try:
-        if source.root is not None:
-            require(source.origin, source.root, source.inventory(), allow_partial=_may_lack(part))
+        require(source.origin, source.root, source.inventory(), allow_partial=_may_lack(part))
     except InputError as error:
-        return str(error)
+        where = f"\nGet it from {source.origin.source} ({source.origin.terms})."
+        return f"{error}{'' if source.root.is_dir() else where}"
     return ""
 
 

@@ -7,15 +7,16 @@ Optuna's names are flat: a parameter has its own name, one under a choice `<valu
 that is sampled as its complement `1-<name>` (`1-beta`), so that its storage never shows one number and means another.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, fields
 from itertools import product
 from typing import Literal
 
 import optuna
 
+from coftad.scorers import SCORERS
 from coftad.trial import TrialConfig
-from coftad.types import FineTuning, Scoring
+from coftad.types import FineTuning, ScorerName, Scoring
 from tune_runner.parameters import Choice, Int, LogComplement, Parameter, Parameters
 from tune_runner.yaml_lines import Scalar, shown
 
@@ -28,7 +29,11 @@ KINDS: Mapping[str, Kind] = {
     **{each.name: "scoring" for each in fields(Scoring)},
     "steps": "trajectory",
 }
-ONLY_FOR = {"epsilon": "gaussian", "neighbours": "knn"}  # scoring fields that one scorer reads and the others don't
+READ_BY: Mapping[str, Set[ScorerName]] = {  # scoring fields that not all scorers read
+    "epsilon": {"gaussian"},
+    "neighbours": {"knn"},
+    "l2_norm": SCORERS.keys(),
+}
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,7 @@ def _axes(
 def _relevant(scoring: Scoring) -> Scoring:
     """With what this scorer does not read at its default, so that equal rows are equal and scored once."""
     values = {each.name: getattr(scoring, each.name) for each in fields(Scoring)}
-    return Scoring(**{k: v for k, v in values.items() if ONLY_FOR.get(k, scoring.scorer) == scoring.scorer})
+    return Scoring(**{k: v for k, v in values.items() if k not in READ_BY or scoring.scorer in READ_BY[k]})
 
 
 def training_config(space: Space, fixed: Mapping[str, Scalar], suggestion: Mapping[str, Scalar]) -> TrialConfig:

@@ -4,16 +4,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from torchvision.models import ResNet
 
-from coftad import scorers, weights
+from coftad import weights
 from coftad.detectors.protocol import OnStep
 from coftad.devices import pick
-from coftad.embeddings import embed, embed_augmented, to_float
+from coftad.embeddings import to_float
 from coftad.finetune import finetune
-from coftad.seeding import derive, torch_generator
+from coftad.scoring import Scorers
 from coftad.types import FineTuning, Images, Scoring
-from coftad.views import POSITIVES
 
 
 @dataclass(frozen=True)
@@ -31,25 +29,12 @@ class CoftAD:
         state = weights.resolve(self.weights, self.training.backbone).state
         points = finetune(train, self.training, state, points=(self.steps,), seed=seed, device=device, on_step=on_step)
         [(_, network)] = list(points)
-        augmented = embed_augmented(
-            network,
-            to_float(train, device),
-            POSITIVES[self.training.positive_augmentation],
-            n_a=self.scoring.n_a,
-            normalisation=self.training.normalisation,
-            generator=torch_generator(seed, "gaussian"),
-        )
-        score = scorers.fit(self.scoring, augmented, seed=derive(seed, "scorer"))
-        return FittedCoftAD(network, score, self.training.normalisation)
+        return FittedCoftAD(Scorers(network, self.training, (self.scoring,), to_float(train, device), seed=seed))
 
 
 @dataclass(frozen=True, eq=False)
 class FittedCoftAD:
-    network: ResNet
-    scorer: scorers.Score
-    normalisation: str
+    scorers: Scorers
 
     def score(self, images: Images) -> NDArray[np.float64]:
-        device = next(self.network.parameters()).device
-        features = embed(self.network, images, normalisation=self.normalisation, device=device)
-        return self.scorer(features).numpy()
+        return self.scorers.score(images)[0].numpy()

@@ -1,6 +1,7 @@
 """From features to anomaly scores, for a whole list of scoring values in one pass.
 
 To add a scorer: a file here with a function of features, a line in SCORERS, its name in `coftad.types.ScorerName`.
+PatchCore is no function of pooled features and not in SCORERS: `coftad.scoring` gives it the feature maps it needs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -8,11 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from coftad.scorers import gaussian, isolation_forest, knn
+from coftad.scorers import deep_isolation_forest, gaussian, isolation_forest, knn
 from coftad.types import ScorerName, Scoring
-
-Score = Callable[[Tensor], Tensor]
-"""(M, D) float64 features -> (M,) scores, higher is more anomalous."""
 
 
 def _gaussian(support_ND: Tensor, seed: int) -> Callable[[Tensor, Scoring], Tensor]:
@@ -28,15 +26,16 @@ def _isolation_forest(support_ND: Tensor, seed: int) -> Callable[[Tensor, Scorin
     return lambda z, scoring: isolation_forest.score(support_ND, z, seed)
 
 
+def _deep_isolation_forest(support_ND: Tensor, seed: int) -> Callable[[Tensor, Scoring], Tensor]:
+    return lambda z, scoring: deep_isolation_forest.score(support_ND, z, seed)
+
+
 SCORERS: Mapping[ScorerName, Callable[[Tensor, int], Callable[[Tensor, Scoring], Tensor]]] = {
     "gaussian": _gaussian,
     "knn": _knn,
     "isolation_forest": _isolation_forest,
+    "deep_isolation_forest": _deep_isolation_forest,
 }
-
-
-def _input(features: Tensor, scoring: Scoring) -> Tensor:
-    return normalize(features, dim=-1) if scoring.l2_norm else features
 
 
 def score_all(scorings: Sequence[Scoring], support_AKD: Tensor, features_MD: Tensor, *, seed: int) -> Tensor:
@@ -58,14 +57,8 @@ def score_all(scorings: Sequence[Scoring], support_AKD: Tensor, features_MD: Ten
     return scores
 
 
-def fit(scoring: Scoring, support_AKD: Tensor, *, seed: int) -> Score:
-    """One scorer, kept for later images."""
-    fitted = SCORERS[scoring.scorer](_input(support_AKD, scoring)[: scoring.n_a].flatten(0, 1), seed)
-
-    def score(features_MD: Tensor) -> Tensor:
-        return fitted(_input(features_MD, scoring), scoring)
-
-    return score
+def _input(features: Tensor, scoring: Scoring) -> Tensor:
+    return normalize(features, dim=-1) if scoring.l2_norm else features
 
 
-__all__ = ["SCORERS", "Score", "fit", "score_all"]
+__all__ = ["SCORERS", "score_all"]

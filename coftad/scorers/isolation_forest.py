@@ -1,4 +1,4 @@
-"""scikit-learn's isolation forest on the features (Table VIII; the paper cites the deep variant, this is the plain)."""
+"""scikit-learn's isolation forest on the features (the plain one; Table VIII cites the deep variant)."""
 
 import torch
 from sklearn.ensemble import IsolationForest

@@ -7,7 +7,7 @@ import torch
 from coftad import criteria, trial
 from coftad.datasets.protocol import Protocol, episode
 from coftad.devices import repeatable
-from coftad.scorers import fit
+from coftad.scorers import score_all
 from coftad.seeding import derive
 from coftad.types import FineTuning, Scoring
 from tests.coftad.test_trial import CPU, SMALL, images
@@ -41,13 +41,13 @@ def test_separations_are_those_of_a_loop_over_pairs_of_one_fold():
         wins = pairs = 0
         for fold in folds:
             kept = [image for image in range(7) if image not in fold]
-            score = fit(scoring, augmented[:, kept], seed=derive(5, "scorer"))
             for one in fold:
                 for other in fold:
                     for copy in copies:
-                        normal, negative = (
-                            float(score(z[order.index(i)][None])) for z, i in ((clean, one), (copy, other))
-                        )
+                        pair = torch.stack([clean[order.index(one)], copy[order.index(other)]])
+                        [[normal, negative]] = score_all(
+                            [scoring], augmented[:, kept], pair, seed=derive(5, "scorer")
+                        ).tolist()
                         wins += (negative > normal) + 0.5 * (negative == normal)
                         pairs += 1
         assert found["used_negative"][row] == pytest.approx(wins / pairs)
@@ -120,8 +120,9 @@ def test_scores_are_what_they_are_without_criteria(monkeypatch, with_void):
 
 @pytest.mark.parametrize("shots", [2, 3])
 def test_a_scorer_that_cannot_be_fitted_in_folds_has_no_negatives(shots):
-    forest, near = Scoring(scorer="isolation_forest"), Scoring(n_a=1, scorer="knn")
+    costly = [Scoring(n_a=1, scorer=name) for name in ("isolation_forest", "deep_isolation_forest", "patchcore")]
+    near = Scoring(n_a=1, scorer="knn")
     wide = Scoring(n_a=1, scorer="knn", neighbours=shots)  # as many as there are, and more than a fold keeps
-    rows = run(forest, near, wide, shots=shots, points=(0,)).rows
-    assert ["unused_negative" in row.criteria for row in rows] == [False, True, False]
+    rows = run(*costly, near, wide, shots=shots, points=(0,)).rows
+    assert ["unused_negative" in row.criteria for row in rows] == [False, False, False, True, False]
     assert all("compactness" in row.criteria for row in rows)

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from coftad.datasets.protocol import Protocol, episode
 from coftad.detectors import CoftAD
 from coftad.devices import repeatable
 from coftad.metrics import evaluate
-from coftad.types import FineTuning, ImageSet, Scoring
+from coftad.types import FineTuning, ImageSet, ScorerName, Scoring
 
 CPU = torch.device("cpu")
 SMALL = {"batch_size": 8, "projector_hidden": 16, "projector_out": 8, "predictor_hidden": 16, "learning_rate": 1e-4}
@@ -95,6 +96,17 @@ def test_the_detector_is_the_trial_with_one_row():
         scores = fitted.score(one.pool.images[one.scored_rows])
     row = [(r.steps, r.scoring.n_a, r.scoring.scorer) for r in run().rows].index((3, 4, "gaussian"))
     np.testing.assert_array_equal(scores, run().scores[row])
+
+
+def test_the_detector_is_the_trial_with_every_scorer():
+    one = episode(images(), Protocol(shots=5), seed=0, index=0)
+    training, scorings = FineTuning(**SMALL), tuple(Scoring(n_a=2, scorer=name) for name in get_args(ScorerName))
+    with repeatable(1):
+        result = trial.run(trial.TrialConfig(training, (0,), scorings), one, None, device=CPU)
+        for scoring, row in zip(scorings, result.scores, strict=True):
+            detector = CoftAD(training, scoring, steps=0, weights="random", device="cpu")
+            fitted = detector.fit(one.train, seed=one.seed, on_step=lambda *_: None)
+            np.testing.assert_array_equal(fitted.score(one.pool.images[one.scored_rows]), row)
 
 
 @pytest.mark.parametrize("bad", [{"lambda_pp": -1}, {"backbone": "resnet34"}, {"beta": 1.5}, {"unknown": 1}])

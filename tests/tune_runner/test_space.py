@@ -115,18 +115,20 @@ def test_points_are_sorted_and_distinct() -> None:
 def test_what_a_scorer_does_not_read_makes_no_new_row() -> None:
     space = Space(
         {
-            "scorer": Choice(("gaussian", "knn", "isolation_forest")),
+            "scorer": Choice(("gaussian", "knn", "isolation_forest", "patchcore")),
+            "l2_norm": Choice((True, False)),
             "epsilon": Choice((0.1, 0.01, 0.001)),
             "neighbours": Choice((1, 3)),
         }
     )
     _, scorings = rows(space, FIXED, {})
     assert set(scorings) == {
-        *(Scoring(epsilon=epsilon) for epsilon in (0.1, 0.01, 0.001)),
-        *(Scoring(scorer="knn", neighbours=k) for k in (1, 3)),
-        Scoring(scorer="isolation_forest"),
+        *(Scoring(l2_norm=flag, epsilon=epsilon) for flag in (True, False) for epsilon in (0.1, 0.01, 0.001)),
+        *(Scoring(l2_norm=flag, scorer="knn", neighbours=k) for flag in (True, False) for k in (1, 3)),
+        *(Scoring(l2_norm=flag, scorer="isolation_forest") for flag in (True, False)),
+        Scoring(scorer="patchcore"),
     }
-    assert len(scorings) == 6
+    assert len(scorings) == 13
 
 
 def test_scoring_nested_under_a_scorer_and_under_a_training_choice() -> None:
