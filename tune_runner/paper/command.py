@@ -1,0 +1,112 @@
+"""`tune-runner paper TABLE`: what a run of a table came to, beside the paper's figures."""
+
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from coftad.types import InputError
+from tune_runner.commands import python
+from tune_runner.paper import runs
+from tune_runner.paper.published import Column, Row, Table, published
+from tune_runner.paper.scale import scale
+from tune_runner.paper.side_by_side import cells
+from tune_runner.paper.side_by_side_page import HTML, LEGEND, Comparison, difference, figure, spread, write
+from tune_runner.run import SPEC
+from tune_runner.spec_fields import did_you_mean
+
+
+def tell(table_name: str, directory: Path, console: Console) -> int:
+    """Write side_by_side.html, .csv and .parquet into the folder of a run, finished or not, and print the same.
+
+    Returns the exit code. Raises InputError for an unknown table and a folder that is no run's, RecordingError for a
+    damaged one.
+    """
+    tables = published().tables
+    if table_name not in tables:
+        near = did_you_mean(table_name, tables)
+        raise InputError(f"paper: {table_name} is no table of the paper; one of {', '.join(tables)} is{near}")
+    table, found = tables[table_name], runs.read(directory)
+    compared = cells(table, published(), found)
+    again = _again(table_name, directory, found)
+    comparison = Comparison(table, compared, scale(found), again, _missing(found))
+    write(comparison, directory)
+    _show(comparison, directory, console)
+    return 0
+
+
+def _again(table_name: str, directory: Path, found: Iterable[runs.Run]) -> dict[str, str]:
+    """The commands that run all of it again at this scale, tell of what is here, and run a part exactly as it was."""
+    done = [run for run in found if run.aurocs]
+    profiles = {run.profile for run in done if run.profile}
+    at = f" --set profile={profiles.pop()}" if len(profiles) == 1 else ""
+    partial = " --allow-partial" if any(run.spec["dataset"].get("allow_partial") for run in done) else ""
+    again = {
+        "run again": f"{python()} paper {table_name}{at}{partial}",
+        "tell again": f"{python()} paper {table_name} --read {shlex.quote(str(directory))}",
+    }
+    exactly = {run.folder.name: shlex.quote(str(run.folder / SPEC)) for run in done}
+    return again | {f"only {name}": f"{python()} --sweep {file}" for name, file in exactly.items()}
+
+
+def _missing(found: Iterable[runs.Run]) -> dict[str, tuple[str, ...]]:
+    said: dict[str, tuple[str, ...]] = {}
+    for run in found:
+        if run.missing:
+            said[run.missing] = (*said.get(run.missing, ()), run.folder.name)
+    return said
+
+
+def _show(comparison: Comparison, directory: Path, console: Console) -> None:
+    table = comparison.table
+    console.print(f"\n{table.title}: {table.caption}", style="bold", markup=False, highlight=False)
+    console.print(table.protocol, markup=False, highlight=False)
+    console.print(comparison.scale.sentence, style="bold yellow", markup=False, highlight=False)
+    console.print(_grid(comparison))
+    for sentence in comparison.summary:
+        console.print(sentence, markup=False, highlight=False)
+    console.print(LEGEND, style="dim", markup=False, highlight=False)
+    for note in table.notes:
+        console.print(f"- {note}", markup=False, highlight=False)
+    for said, names in comparison.missing.items():
+        console.print(f"not run: {', '.join(names)}:\n{said}", markup=False, highlight=False)
+    for what, fact in comparison.scale.facts.items():
+        console.print(f"{what:>12}: {fact}", markup=False, highlight=False, soft_wrap=True)
+    for what, told in {"page": str(directory / HTML), "again": comparison.commands["run again"]}.items():
+        console.print(f"{what:>12}: {told}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _grid(comparison: Comparison) -> Grid:
+    grid = Grid("AUROC in %", "paper", "ours", "difference", "verdict", "best of the others")
+    for label, own in comparison.rows.items():
+        grid.add_section()
+        grid.add_row(label, style="bold")
+        for cell in own:
+            beyond = cell.verdict in ("ours is higher", "ours is lower")
+            grid.add_row(
+                f"  {cell.column.name}",
+                figure(cell.paper),
+                spread(cell.ours),
+                difference(cell),
+                Text(cell.told),
+                Text(_best_other(comparison.table, cell.row, cell.column), style="bright_black"),
+                style="bold" if beyond else None,
+            )
+    return grid
+
+
+def _best_other(table: Table, row: Row, column: Column) -> str:
+    """The highest figure of a method that is not ours in the same group and column."""
+    place = table.columns.index(column)
+    others = [
+        (value, other.name)
+        for other in table.rows
+        if other.where is None and other.group == row.group and isinstance(value := table.figures(other)[place], float)
+    ]
+    if not others:
+        return ""
+    value, name = max(others)
+    return f"{name} {value:.2f}"
