@@ -1,4 +1,4 @@
-"""Table VII from the records of `sweeps/paper/table7_*.yaml`: AUROC by negative augmentation and steps, with the paired
+"""Table VII from the records of `sweeps/study/table7_*.yaml`: AUROC by negative augmentation and steps, with the paired
 difference to no fine-tuning and to no negatives.
 
     python -m benchmarks.table7 runs/table7_semicon/...

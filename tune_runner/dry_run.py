@@ -14,17 +14,16 @@ def dry_run(path: Path, overrides: Sequence[str], console: Console, *, allow_par
     """The exit code. Raises InputError for mistakes in the file. A public data set that is not here, of one sweep or of
     some parts, is no mistake of the file: it is told, and where to get it."""
     parts = load_parts(path, overrides, cluster.hardware(), allow_partial=allow_partial)
-    if parts[0].name or _to_be_got(parts[0].spec):
+    if parts[0].name or _to_be_got(parts[0]):
         _show_parts(parts, console)
     else:
         _show(parts[0].spec, console)
     return 0
 
 
-def _to_be_got(spec: SweepSpec) -> bool:
-    """Whether there is nothing yet where a public data set should be."""
-    source = spec.dataset.source
-    return hasattr(source, "allow_partial") and not (source.root.is_dir() and any(source.root.iterdir()))
+def _to_be_got(part: Part) -> bool:
+    """Whether a public data set, or some of it, is not here."""
+    return hasattr(part.spec.dataset.source, "allow_partial") and bool(parted.lacking(part))
 
 
 def _show(spec: SweepSpec, console: Console) -> float:

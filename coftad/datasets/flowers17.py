@@ -66,8 +66,8 @@ def names_of(species: Species) -> list[str]:
 class Flowers17:
     """The images of two species, one normal and one anomalous.
 
-    root: the folder that holds `jpg`. normal, abnormal: two species of `SPECIES`; see `PAIRS` for the paper's.
-    allow_partial: whether other species may be missing. The two asked for may not.
+    root: the folder that holds `jpg`. normal, abnormal: two species of `SPECIES`; see `PAIRS` for the paper's. Other
+    species are not needed. allow_partial: take the images of the two that are there.
     """
 
     root: Path
@@ -94,7 +94,9 @@ class Flowers17:
         return Inventory(tuple(_part(base, species) for species in SPECIES))
 
     def inventory(self) -> Inventory:
-        return self.survey(self.root)
+        """As `survey`, of the two species."""
+        base = existing_folder(self.root, self.origin.layout)
+        return Inventory((_part(base, self.normal), _part(base, self.abnormal)))
 
     def load(self, image_size: int) -> ImageSet:
         """The normal species, then the anomalous one, stretched to S x S. Raises InputError for missing images, where
@@ -102,15 +104,16 @@ class Flowers17:
         root = existing_folder(self.root, self.origin.layout)
         inventory = self.inventory()
         partial = require(self.origin, root, inventory, allow_partial=self.allow_partial)
-        asked = (self.normal, self.abnormal)
         refuse(
-            f"{root} lacks images of the species asked for, which `allow_partial` does not allow:",
-            [str(part) for part in inventory.lacking if part.name in asked],
+            f"{root} lacks a species that is asked for, which `allow_partial` does not allow:",
+            [str(part) for part in inventory.parts if not part.found],
         )
-        names = [name for species in asked for name in names_of(species)]
+        found = [[name for name in names_of(each) if (root / name).is_file()] for each in (self.normal, self.abnormal)]
+        names = found[0] + found[1]
         images = load_images(root, [Source(name) for name in names], image_size)
         provenance = {"root": str(root), "normal": self.normal, "abnormal": self.abnormal, **partial}
-        return image_set("flowers17", images, [0] * EACH + [1] * EACH, names, provenance)
+        labels = [0] * len(found[0]) + [1] * len(found[1])
+        return image_set("flowers17", images, labels, names, provenance)
 
 
 def _part(root: Path, species: Species) -> Part:

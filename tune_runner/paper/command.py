@@ -1,7 +1,7 @@
-"""`tune-runner paper TABLE`: what a run of a table came to, beside the paper's figures."""
+"""`tune-runner paper TABLE`: run a table or a figure of the paper, and tell what it came to beside the paper's."""
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -10,25 +10,65 @@ from rich.text import Text
 
 from coftad.types import InputError
 from tune_runner.commands import python
+from tune_runner.dry_run import dry_run
+from tune_runner.launch import Where, start
 from tune_runner.paper import runs
+from tune_runner.paper.figures import FIGURES
 from tune_runner.paper.published import Column, Row, Table, published
 from tune_runner.paper.scale import scale
 from tune_runner.paper.side_by_side import cells
 from tune_runner.paper.side_by_side_page import HTML, LEGEND, Comparison, difference, figure, spread, write
+from tune_runner.rebuild import reopen
 from tune_runner.run import SPEC
-from tune_runner.spec_fields import did_you_mean
+from tune_runner.spec_fields import refusal
+
+_SWEEPS = Path("sweeps", "paper")
+
+
+def paper(
+    name: str,
+    overrides: Sequence[str],
+    where: Where,
+    console: Console,
+    *,
+    read: Path | None = None,
+    dry: bool = False,
+    allow_partial: bool = False,
+) -> int:
+    """Run sweeps/paper/NAME.yaml and tell of it. The exit code. Raises InputError, RecordingError.
+
+    read: tell of the run in this directory instead. dry: only say what would run. allow_partial: leave out parts that
+    have no images.
+    """
+    known = (*published().tables, *FIGURES)
+    if name not in known:
+        raise InputError("paper: " + refusal(name, f"one of {', '.join(known)}", known))
+    if dry:
+        return dry_run(sweep_file(name), overrides, console, allow_partial=allow_partial)
+    code, directory = 0, read
+    if directory is None:
+        code, directory = start(sweep_file(name), list(overrides), where, console, allow_partial=allow_partial)
+    if name in FIGURES:
+        if code == 0:  # a figure is of a whole ablation
+            FIGURES[name](reopen(directory, name)[0], directory, console)
+        return code
+    return tell(name, directory, console) or code
+
+
+def sweep_file(name: str) -> Path:
+    """That of the project's folder, which is the current one or that of the checkout that runs."""
+    for folder in (Path(), Path(__file__).parents[2]):
+        if (file := folder / _SWEEPS / f"{name}.yaml").is_file():
+            return file
+    raise InputError(f"paper: there is no {_SWEEPS / name}.yaml here; run this in the project's folder")
 
 
 def tell(table_name: str, directory: Path, console: Console) -> int:
     """Write side_by_side.html, .csv and .parquet into the folder of a run, finished or not, and print the same.
 
-    Returns the exit code. Raises InputError for an unknown table and a folder that is no run's, RecordingError for a
-    damaged one.
+    Returns the exit code. Raises InputError for a folder that is no run's, RecordingError for a damaged one.
     """
     tables = published().tables
-    if table_name not in tables:
-        near = did_you_mean(table_name, tables)
-        raise InputError(f"paper: {table_name} is no table of the paper; one of {', '.join(tables)} is{near}")
     table, found = tables[table_name], runs.read(directory)
     compared = cells(table, published(), found)
     again = _again(table_name, directory, found)

@@ -94,6 +94,5 @@ LAYOUTS: dict[str, Callable[[Path], dict[str, Any]]] = {
 SPARE = {
     "cifar10_c": "CIFAR-10-C/contrast.npy",
     "cifar100_c": "CIFAR-100-C/contrast.npy",
-    "flowers17": "jpg/image_1360.jpg",
 }
 """A file that a part of the set can do without, where it is not the one that the last path names."""
