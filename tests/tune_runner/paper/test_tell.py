@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 from rich.console import Console
 
-from coftad.types import FineTuning, InputError
+from coftad.types import FineTuning
 from tests.tune_runner.paper.ran import parts, record, sweep
 from tune_runner.paper.command import tell
 from tune_runner.paper.published import published
@@ -148,10 +148,3 @@ def test_nothing_run_yet_is_a_page_as_well(tmp_path):
 def test_every_table_can_be_told(name, tmp_path):
     record(sweep(tmp_path, {"normal": "daffodil", "abnormal": "tulip"}), NEGATIVES["none"])
     printed(name, tmp_path)
-
-
-def test_unknown_tables_are_refused(tmp_path):
-    with pytest.raises(
-        InputError, match=r"table11 is no table of the paper; one of table1, .* is \(did you mean table1\?\)"
-    ):
-        tell("table11", tmp_path, Console(quiet=True))
