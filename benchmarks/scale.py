@@ -39,6 +39,7 @@ from rich.table import Table
 
 from benchmarks.sweep_overhead import CONCURRENT, WARM, Measured, Tick, ours, quiet, sizes, tick, without_pictures
 from tune_runner.searcher import sampler
+from tune_runner.space import Space
 from tune_runner.tracking import prepare_environment
 
 LONG = 1000  # trials that take long enough to be measured once
@@ -79,7 +80,7 @@ def plain(folder: Path, trials: int, sampler_name: str, *, reuse: bool) -> Measu
         plain_space,
         metric="auroc",
         mode="max",
-        sampler=sampler(sampler_name, seed=0, number=0),
+        sampler=sampler(sampler_name, Space(), seed=0, number=0),
         study_name="plain",
         storage=optuna.storages.get_storage(f"sqlite:///{folder}/study.db"),
     )

@@ -196,7 +196,9 @@ def sizes(folder: Path, *names: str) -> dict[str, int]:
 def plain_optuna(spec: SweepSpec, storage: str | None, trials: int) -> list[Tick]:
     """One sampler for the whole study, as Optuna's own loop has it."""
     study = optuna.create_study(
-        direction="maximize", storage=storage, sampler=sampler(spec.search.sampler, seed=spec.seed, number=0)
+        direction="maximize",
+        storage=storage,
+        sampler=sampler(spec.search.sampler, spec.space, seed=spec.seed, number=0),
     )
     ticks = []
     for _ in range(trials):

@@ -6,19 +6,18 @@ A trial that was only interrupted fails with the reason `interrupted`, and its p
 next driver.
 """
 
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import optuna
-from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler, GPSampler, QMCSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 from ray.tune.search import Searcher
 
 from coftad.seeding import derive
 from tune_runner.designs import DESIGNS, key, points
+from tune_runner.sobol import Sobol
 from tune_runner.space import Space, suggest, training_config
 from tune_runner.spec import SweepSpec
 from tune_runner.trainable import TRIAL_CONFIG
@@ -32,10 +31,10 @@ _NOT_COUNTED = (INTERRUPTED, DUPLICATE)
 MOST_DUPLICATES = 200
 
 
-def sampler(name: str, *, seed: int, number: int) -> BaseSampler:
+def sampler(name: str, space: Space, *, seed: int, number: int) -> BaseSampler:
     """A fresh sampler for suggestion `number`, which does not count configurations that run again: it depends on the
-    study and the seed only, so that a resumed sweep goes on as an undisturbed one would. QMC keeps its seed, because
-    its points are one scrambled sequence."""
+    study and the seed only, so that a resumed sweep goes on as an undisturbed one would. Sobol's keeps its seed,
+    because its points are one scrambled sequence."""
     own = derive(seed, "sampler", number) % 2**32
     match name:
         case "tpe":
@@ -43,9 +42,7 @@ def sampler(name: str, *, seed: int, number: int) -> BaseSampler:
         case "gp":
             return GPSampler(seed=own)
         case "sobol" | "qmc":
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ExperimentalWarning)  # a stable sequence since Optuna 3.0
-                return QMCSampler(seed=derive(seed, "sampler") % 2**32, scramble=True, warn_independent_sampling=False)
+            return Sobol(space, seed=derive(seed, "sampler") % 2**32)
     if name == "random" or name in DESIGNS:  # a design is enqueued whole; the sampler is never asked
         return RandomSampler(seed=own)
     raise ValueError(f"unknown sampler {name!r}")
@@ -153,7 +150,7 @@ class StudySearcher(Searcher):
         """The next trial and its configuration, None if that repeats another one's."""
         # A queued configuration is complete: it must not use up a point of the sampler's sequence.
         name = "random" if self._waiting else self.spec.search.sampler
-        self.study.sampler = sampler(name, seed=self.spec.seed, number=self._suggested)
+        self.study.sampler = sampler(name, self.space, seed=self.spec.seed, number=self._suggested)
         trial = self.study.ask() if self._waiting else self._new_trial()
         suggestion = suggest(self.space, trial)
         asked = Asked(trial, trial.number, trial.params)

@@ -2,6 +2,7 @@
 
 import pickle
 
+import numpy as np
 import optuna
 import pytest
 import yaml
@@ -63,6 +64,32 @@ def test_every_sampler_suggests_within_the_space(sampler, tmp_path, storage):
         assert 0 <= config["trial"]["training"]["lambda_pp"] <= 1.5
         assert config["trial"]["points"] == [0, 2]
         assert [scoring["n_a"] for scoring in config["trial"]["scorings"]] == [1, 3]
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "sobol", "gp"])
+def test_settings_of_a_branch_differ_from_trial_to_trial(sampler, tmp_path, storage):
+    """Also those that the first trial, the reference, does not have."""
+    asked_for = spec(tmp_path, search={"sampler": sampler}, budget={"trials": 16})
+    searcher = StudySearcher(create_or_load(storage, f"branch {sampler}"), asked_for)
+    drive(searcher, 16)
+    assert "void.lambda_np" not in searcher.study.trials[0].params
+    drawn = [trial.params["void.lambda_np"] for trial in searcher.study.trials if "void.lambda_np" in trial.params]
+    assert len(drawn) >= 3
+    assert len(set(drawn)) == len(drawn)
+
+
+def test_sobol_covers_every_branch_evenly(tmp_path, storage):
+    """Of 64 points of the sequence half take either branch, and those that do fall into each third of its range."""
+    asked_for = spec(tmp_path, search={"sampler": "sobol"}, budget={"trials": 65})
+    searcher = StudySearcher(create_or_load(storage, "even"), asked_for)
+    drive(searcher, 65)
+    params = [trial.params for trial in searcher.study.trials][1:]
+    drawn = [each["void.lambda_np"] for each in params if each["negative_augmentation"] == "void"]
+    assert 30 <= len(drawn) <= 34
+    thirds = np.histogram(drawn, bins=3, range=(0.1, 1.0))[0]
+    assert thirds.min() >= len(drawn) / 3 - 3
+    lambda_pp = np.histogram([each["lambda_pp"] for each in params], bins=8, range=(0, 1.5))[0]
+    assert lambda_pp.tolist() == [8] * 8, "a Sobol sequence of 64 points has 8 in every eighth"
 
 
 def test_a_grid_is_walked_once_and_ends(tmp_path, storage):
