@@ -111,7 +111,13 @@ def _ped_anova(trials: Paired, seed: int) -> tuple[Share, ...]:
         values = trials.drawn_values(drawn, episodes_E)
         for name, value in _shares(study, [trials.trials[row] for row in drawn], names, values).items():
             samples[name].append(value)
-    return _sorted(Share(name, value, interval(np.array(samples[name] or [value]))) for name, value in point.items())
+    return _sorted(Share(name, value, _reaching(value, samples[name])) for name, value in point.items())
+
+
+def _reaching(value: float, samples: list[float]) -> tuple[float, float]:
+    """Trials repeat in a resample, which makes all small shares larger: their interval begins at the share itself."""
+    low, high = interval(np.array(samples or [value]))
+    return min(low, value), max(high, value)
 
 
 def _sorted(found: Iterable[Share]) -> tuple[Share, ...]:

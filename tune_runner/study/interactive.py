@@ -80,7 +80,7 @@ def importance_figures(branches: Sequence[Any]) -> list[go.Figure]:
             )
         count = len({each.parameter for _, shares, _ in methods for each in shares})
         if count:
-            where = f"{branch.where or 'all trials'} ({branch.trials})"
+            where = f"{branch.where or 'all trials'}<br>({branch.trials} trials)"  # a phone is narrow
             styled(figure, height=110 + round(1.3 * _LINE * count), title=where)
             figure.update_layout(showlegend=False, barmode="group")
             figure.update_xaxes(title="share of importance, %", rangemode="tozero")
