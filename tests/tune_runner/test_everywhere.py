@@ -136,6 +136,7 @@ def made_up(seed, strengths, episodes=2, images=60, noise=0.1):
     return Sweep(prepared, records, trained, 0)
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_loss_as_often_as_they_say():
     covered = 0
     truth = population(1.5) - population(1.2)

@@ -109,6 +109,7 @@ def test_what_mlflow_refuses_does_not_stop_the_rest(
     assert sync(context.directory).sent == 1
 
 
+@pytest.mark.slow
 def test_a_new_database_is_filled_again(context: SweepContext, uri: str, tmp_path: Path, empty_database: bytes) -> None:
     record_trial(context, 0)
     send(context, Outcome(trial=0, state="complete"))

@@ -113,6 +113,7 @@ def test_a_larger_budget_goes_on_where_a_design_was_cut_short(tmp_path, storage)
     assert len(drive(again, 10)) == 2
 
 
+@pytest.mark.slow
 def test_repeated_suggestions_are_not_run_again_and_the_search_ends(tmp_path, storage):
     space = {"negative_augmentation": {"choice": ["none", "void", "cutpaste"]}}
     searcher = StudySearcher(create_or_load(storage, "d"), spec(tmp_path, space=space, budget={"trials": 50}))
