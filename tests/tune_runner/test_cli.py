@@ -67,6 +67,7 @@ def test_every_mistake_of_a_file_at_once_with_lines_and_no_traceback(tmp_path, c
     assert "lambda_np" in text  # what was probably meant
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -82,6 +83,7 @@ def test_missing_files_are_named_before_anything_runs(shell, changes, words, cap
     assert not (shell.folder / "runs").exists()
 
 
+@pytest.mark.slow
 def test_too_few_images_for_the_shots_says_the_numbers(shell, capsys, monkeypatch):
     monkeypatch.chdir(shell.folder)
     code, text = fails(["--sweep", str(shell.write()), "--set", "dataset.shots=30"], capsys)

@@ -66,7 +66,7 @@ def test_every_sampler_suggests_within_the_space(sampler, tmp_path, storage):
         assert [scoring["n_a"] for scoring in config["trial"]["scorings"]] == [1, 3]
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "random", "sobol", "gp"])
+@pytest.mark.parametrize("sampler", ["tpe", "random", "sobol", pytest.param("gp", marks=pytest.mark.slow)])
 def test_settings_of_a_branch_differ_from_trial_to_trial(sampler, tmp_path, storage):
     """Also those that the first trial, the reference, does not have."""
     asked_for = spec(tmp_path, search={"sampler": sampler}, budget={"trials": 16})

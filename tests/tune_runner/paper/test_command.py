@@ -27,6 +27,7 @@ def test_every_file_is_planned_also_before_its_images_are_there(name, tmp_path, 
         assert "Get it from http" in said
 
 
+@pytest.mark.slow
 def test_a_file_whose_images_are_there_is_planned_with_its_cost(data_root, weights_root, capsys):
     assert cli.main(["paper", "table4", "--dry-run"]) == 0
     said = " ".join(capsys.readouterr().out.split())
