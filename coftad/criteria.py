@@ -15,7 +15,7 @@ from torch.nn.functional import normalize
 
 from coftad.embeddings import embed_augmented
 from coftad.metrics import Floats, aurocs
-from coftad.scorers import score_all
+from coftad.scorers import Fits
 from coftad.seeding import derive, numpy_generator, torch_generator
 from coftad.types import Criterion, FineTuning, NegativeView, Scoring
 from coftad.views import NEGATIVES
@@ -118,7 +118,7 @@ def separations(
         start = own.stop
         kept = np.setdiff1d(np.arange(augmented_AKD.shape[1]), fold)
         parts = [clean_LD[own], *(each[:, own].flatten(0, 1) for each in copies.values())]
-        scores = score_all(scorings, augmented_AKD[:, kept], torch.cat(parts), seed=derive(seed, "scorer"))
+        scores = Fits(scorings, augmented_AKD[:, kept], seed=derive(seed, "scorer")).score(torch.cat(parts))
         normal, *negative = scores.split([len(part) for part in parts], dim=1)
         for name, anomalous in zip(copies, negative, strict=True):
             labels = np.repeat([0, 1], [normal.shape[1], anomalous.shape[1]]).astype(np.int8)

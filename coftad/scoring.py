@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from coftad.embeddings import embed, embed_augmented
-from coftad.scorers import patchcore, score_all
+from coftad.scorers import Fits, patchcore
 from coftad.seeding import derive, torch_generator
 from coftad.types import FineTuning, Images, Scoring
 from coftad.views import POSITIVES
@@ -52,6 +52,8 @@ class Scorers:
         )
         lap("embed")
         self.banks = {n_a: patchcore.bank(gathering.candidates(n_a), self.seed) for n_a in banks}
+        self.pooled = [row for row, scoring in enumerate(scorings) if scoring.scorer != "patchcore"]
+        self.fits = Fits([scorings[row] for row in self.pooled], self.augmented_AKD, seed=self.seed)
         lap("score")
 
     def score(self, images: Images) -> Tensor:
@@ -74,8 +76,7 @@ class Scorers:
         )
         self.lap("embed")
         scores = features.new_empty(len(self.scorings), len(images))
-        pooled = [row for row, scoring in enumerate(self.scorings) if scoring.scorer != "patchcore"]
-        scores[pooled] = score_all([self.scorings[row] for row in pooled], self.augmented_AKD, features, seed=self.seed)
+        scores[self.pooled] = self.fits.score(features)
         for row, scoring in enumerate(self.scorings):
             if scoring.scorer == "patchcore":
                 scores[row] = torch.cat(of_patches[scoring.n_a])

@@ -23,11 +23,13 @@ def _knn(support_ND: Tensor, seed: int) -> Callable[[Tensor, Scoring], Tensor]:
 
 
 def _isolation_forest(support_ND: Tensor, seed: int) -> Callable[[Tensor, Scoring], Tensor]:
-    return lambda z, scoring: isolation_forest.score(support_ND, z, seed)
+    score = isolation_forest.fit(support_ND, seed)
+    return lambda z, _: score(z)
 
 
 def _deep_isolation_forest(support_ND: Tensor, seed: int) -> Callable[[Tensor, Scoring], Tensor]:
-    return lambda z, scoring: deep_isolation_forest.score(support_ND, z, seed)
+    score = deep_isolation_forest.fit(support_ND, seed)
+    return lambda z, _: score(z)
 
 
 SCORERS: Mapping[ScorerName, Callable[[Tensor, int], Callable[[Tensor, Scoring], Tensor]]] = {
@@ -38,27 +40,39 @@ SCORERS: Mapping[ScorerName, Callable[[Tensor, int], Callable[[Tensor, Scoring],
 }
 
 
-def score_all(scorings: Sequence[Scoring], support_AKD: Tensor, features_MD: Tensor, *, seed: int) -> Tensor:
-    """(len(scorings), M) scores. support_AKD: features of A augmentations of K images; n_a takes the first n_a.
+class Fits:
+    """Scorings fitted to pooled features; normalisation and fit are shared by all that differ only in what comes after
+    them."""
 
-    Normalisation and fit are shared by all scorings that differ only in what comes after them.
-    """
-    scores = features_MD.new_empty(len(scorings), len(features_MD))
-    fits: dict[tuple[str, bool, int], Callable[[Tensor, Scoring], Tensor]] = {}
-    inputs: dict[bool, tuple[Tensor, Tensor]] = {}
-    for row, scoring in enumerate(scorings):
-        if scoring.l2_norm not in inputs:
-            inputs[scoring.l2_norm] = (_input(support_AKD, scoring), _input(features_MD, scoring))
-        support, features = inputs[scoring.l2_norm]
-        key = (scoring.scorer, scoring.l2_norm, scoring.n_a)
-        if key not in fits:
-            fits[key] = SCORERS[scoring.scorer](support[: scoring.n_a].flatten(0, 1), seed)
-        scores[row] = fits[key](features, scoring)
-    return scores
+    def __init__(self, scorings: Sequence[Scoring], support_AKD: Tensor, *, seed: int) -> None:
+        """support_AKD: features of A augmentations of K images; n_a takes the first n_a."""
+        self.scorings = scorings
+        inputs: dict[bool, Tensor] = {}
+        self._fits: dict[tuple[str, bool, int], Callable[[Tensor, Scoring], Tensor]] = {}
+        for scoring in scorings:
+            if scoring.l2_norm not in inputs:
+                inputs[scoring.l2_norm] = _input(support_AKD, scoring)
+            if (key := _key(scoring)) not in self._fits:
+                support_ND = inputs[scoring.l2_norm][: scoring.n_a].flatten(0, 1)
+                self._fits[key] = SCORERS[scoring.scorer](support_ND, seed)
+
+    def score(self, features_MD: Tensor) -> Tensor:
+        """(len(scorings), M) scores."""
+        scores = features_MD.new_empty(len(self.scorings), len(features_MD))
+        inputs: dict[bool, Tensor] = {}
+        for row, scoring in enumerate(self.scorings):
+            if scoring.l2_norm not in inputs:
+                inputs[scoring.l2_norm] = _input(features_MD, scoring)
+            scores[row] = self._fits[_key(scoring)](inputs[scoring.l2_norm], scoring)
+        return scores
+
+
+def _key(scoring: Scoring) -> tuple[str, bool, int]:
+    return scoring.scorer, scoring.l2_norm, scoring.n_a
 
 
 def _input(features: Tensor, scoring: Scoring) -> Tensor:
     return normalize(features, dim=-1) if scoring.l2_norm else features
 
 
-__all__ = ["SCORERS", "score_all"]
+__all__ = ["SCORERS", "Fits"]

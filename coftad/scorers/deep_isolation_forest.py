@@ -10,6 +10,8 @@ soon an image is isolated and how far from the cuts it lies. All sizes are those
 """
 
 import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -29,21 +31,32 @@ OUT = 20
 Floats = NDArray[np.float32] | NDArray[np.float64]
 
 
-def score(support_ND: Tensor, z_MD: Tensor, seed: int) -> Tensor:
-    """(M,) >= 0, float64: deviation-enhanced scores (DEAS), averaged over representations; higher is more anomalous.
-    All zero where the N support features coincide: nothing can be isolated from one point. Raises ValueError where
-    they are not finite."""
+def fit(support_ND: Tensor, seed: int) -> Callable[[Tensor], Tensor]:
+    """A function from (M, D) features to (M,) scores >= 0, float64: deviation-enhanced (DEAS), averaged over
+    representations; higher is more anomalous. All zero where the N support features coincide: nothing can be isolated
+    from one point. Raises ValueError where they are not finite."""
     assert_all_finite(support_ND.numpy())  # trees would take it for missing values
     draws, seeds = torch_generator(seed, "representations"), numpy_generator(seed, "trees")
-    scores = np.zeros(len(z_MD))
+    forests = []
     for _ in range(REPRESENTATIONS):
-        weights = _weights(support_ND.shape[1], draws)
-        support, z = _represent(support_ND, weights), _represent(z_MD, weights)
-        spread = support.std(0, correction=0)
-        spread[spread == 0] = 1
-        support, z = (((each - support.mean(0)) / spread).tanh() for each in (support, z))
-        scores += _deviation_enhanced(support.numpy(), z.numpy(), seeds)
-    return torch.from_numpy(scores / REPRESENTATIONS)
+        represent = _standardised(support_ND, _weights(support_ND.shape[1], draws))
+        forests.append((represent, _grow(represent(support_ND), seeds)))
+
+    def score(z_MD: Tensor) -> Tensor:
+        scores = np.zeros(len(z_MD))
+        for represent, forest in forests:
+            scores += _deviation_enhanced(forest, represent(z_MD))
+        return torch.from_numpy(scores / REPRESENTATIONS)
+
+    return score
+
+
+def _standardised(support_ND: Tensor, weights: Sequence[Tensor]) -> Callable[[Tensor], Floats]:
+    """From features to a representation in which the support has mean 0 and deviation 1, squashed by tanh."""
+    support = _represent(support_ND, weights)
+    mean, spread = support.mean(0), support.std(0, correction=0)
+    spread[spread == 0] = 1
+    return lambda z_MD: ((_represent(z_MD, weights) - mean) / spread).tanh().numpy()
 
 
 def _weights(d: int, draws: torch.Generator) -> list[Tensor]:
@@ -51,7 +64,7 @@ def _weights(d: int, draws: torch.Generator) -> list[Tensor]:
     return [torch.empty(sizes[i : i + 2]).normal_(generator=draws) for i in range(len(sizes) - 1)]
 
 
-def _represent(z_MD: Tensor, weights: list[Tensor]) -> Tensor:
+def _represent(z_MD: Tensor, weights: Sequence[Tensor]) -> Tensor:
     """(M, OUT) float32: layers without bias, tanh between them."""
     *hidden, last = weights
     z = z_MD.float()
@@ -60,16 +73,28 @@ def _represent(z_MD: Tensor, weights: list[Tensor]) -> Tensor:
     return z @ last
 
 
-def _deviation_enhanced(support_NR: Floats, z_MR: Floats, seeds: np.random.Generator) -> Floats:
-    """(M,): 2 ** -(mean path length / that of an average point) * (mean distance to the cuts on the path)."""
+@dataclass(frozen=True)
+class _Forest:
+    """samples: those that each tree was grown on."""
+
+    trees: Sequence[ExtraTreeRegressor]
+    samples: int
+
+
+def _grow(support_NR: Floats, seeds: np.random.Generator) -> _Forest:
     samples = min(SAMPLES, len(support_NR))
+    draws = (seeds.permutation(len(support_NR))[:samples] for _ in range(TREES))
+    return _Forest([_tree(support_NR[rows], seeds) for rows in draws], samples)
+
+
+def _deviation_enhanced(forest: _Forest, z_MR: Floats) -> Floats:
+    """(M,): 2 ** -(mean path length / that of an average point) * (mean distance to the cuts on the path)."""
     lengths, deviations = np.zeros((2, len(z_MR)))
-    for _ in range(TREES):
-        rows = seeds.permutation(len(support_NR))[:samples]
-        length, deviation = _isolate(_tree(support_NR[rows], seeds), z_MR)
+    for tree in forest.trees:
+        length, deviation = _isolate(tree, z_MR)
         lengths += length / TREES
         deviations += deviation / TREES
-    return 2 ** (-lengths / max(_average_length(np.array([samples]))[0], 1)) * deviations
+    return 2 ** (-lengths / max(_average_length(np.array([forest.samples]))[0], 1)) * deviations
 
 
 def _tree(support_NR: Floats, seeds: np.random.Generator) -> ExtraTreeRegressor:

@@ -7,7 +7,7 @@ import torch
 from coftad import criteria, trial
 from coftad.datasets.protocol import Protocol, episode
 from coftad.devices import repeatable
-from coftad.scorers import score_all
+from coftad.scorers import Fits
 from coftad.seeding import derive
 from coftad.types import FineTuning, Scoring
 from tests.coftad.test_trial import CPU, SMALL, images
@@ -45,9 +45,8 @@ def test_separations_are_those_of_a_loop_over_pairs_of_one_fold():
                 for other in fold:
                     for copy in copies:
                         pair = torch.stack([clean[order.index(one)], copy[order.index(other)]])
-                        [[normal, negative]] = score_all(
-                            [scoring], augmented[:, kept], pair, seed=derive(5, "scorer")
-                        ).tolist()
+                        fits = Fits([scoring], augmented[:, kept], seed=derive(5, "scorer"))
+                        [[normal, negative]] = fits.score(pair).tolist()
                         wins += (negative > normal) + 0.5 * (negative == normal)
                         pairs += 1
         assert found["used_negative"][row] == pytest.approx(wins / pairs)

@@ -32,7 +32,7 @@ def test_paths_are_those_of_a_walk_from_root_to_leaf():
 
 def test_two_points_are_cut_once_somewhere_between_them():
     z = np.array([[0.0], [1.0], [5.0], [-3.0]], np.float32)
-    zero, one, five, less = forest._deviation_enhanced(z[:2], z, np.random.default_rng(0))
+    zero, one, five, less = forest._deviation_enhanced(forest._grow(z[:2], np.random.default_rng(0)), z)
     # every path has one cut t, and an average point of two is isolated by one: scores are |z - t| / 2
     np.testing.assert_allclose([zero + one, five - one, less - zero], [0.5, 2, 1.5])
     assert 0 < zero < 0.5
@@ -41,19 +41,19 @@ def test_two_points_are_cut_once_somewhere_between_them():
 def test_an_image_has_the_same_score_in_any_company(monkeypatch):
     monkeypatch.setattr(forest, "REPRESENTATIONS", 5)  # for time
     support, z = draw(20, 16), draw(12, 16, seed=1)
-    together = forest.score(support, z, 3)
-    torch.testing.assert_close(forest.score(support, z[4:5], 3), together[4:5])
-    torch.testing.assert_close(forest.score(support, torch.cat([z, z + 100]), 3)[:12], together)
+    together = forest.fit(support, 3)(z)
+    torch.testing.assert_close(forest.fit(support, 3)(z[4:5]), together[4:5])
+    torch.testing.assert_close(forest.fit(support, 3)(torch.cat([z, z + 100]))[:12], together)
 
 
 def test_what_is_not_finite_is_not_scored():
     support, z = draw(6, 5), draw(4, 5, seed=1)
     z[2, 3] = torch.nan
-    assert forest.score(support, z, 0).isnan().tolist() == [False, False, True, False]
+    assert forest.fit(support, 0)(z).isnan().tolist() == [False, False, True, False]
     support[0, 0] = torch.inf
     with pytest.raises(ValueError, match="infinity"):
-        forest.score(support, z, 0)
+        forest.fit(support, 0)(z)
 
 
 def test_points_that_coincide_isolate_nothing():
-    assert forest.score(torch.ones(3, 5), draw(4, 5), 0).tolist() == [0, 0, 0, 0]
+    assert forest.fit(torch.ones(3, 5), 0)(draw(4, 5)).tolist() == [0, 0, 0, 0]

@@ -62,7 +62,7 @@ def test_knn_by_hand():
 def test_isolation_forest_is_scikit_learns_and_seeded():
     support, z = torch.from_numpy(draw(50, 4)), torch.from_numpy(draw(10, 4, seed=1) * 3)
     expected = -IsolationForest(random_state=7).fit(support.numpy()).score_samples(z.numpy())
-    assert isolation_forest.score(support, z, 7).tolist() == expected.tolist()
+    assert isolation_forest.fit(support, 7)(z).tolist() == expected.tolist()
 
 
 def test_one_pass_scores_the_same_as_each_value_alone(monkeypatch):
@@ -76,16 +76,16 @@ def test_one_pass_scores_the_same_as_each_value_alone(monkeypatch):
         for scorer in scorers.SCORERS
         for epsilon in ((1e-3, 1e-1) if scorer == "gaussian" else (1e-2,))
     ]
-    together = scorers.score_all(scorings, support, z, seed=3)
+    together = scorers.Fits(scorings, support, seed=3).score(z)
     for row, scoring in zip(together, scorings, strict=True):
-        assert torch.equal(row, scorers.score_all([scoring], support[: scoring.n_a], z, seed=3)[0])
+        assert torch.equal(row, scorers.Fits([scoring], support[: scoring.n_a], seed=3).score(z)[0])
 
 
 def test_l2_norm_makes_scores_blind_to_length():
     support = torch.from_numpy(draw(24, 16)).unflatten(0, (6, 4))
     z = torch.from_numpy(draw(11, 16, seed=1))
     with_norm, without = Scoring(n_a=6), Scoring(n_a=6, l2_norm=False)
-    one, two = (scorers.score_all([with_norm, without], support, z * scale, seed=0) for scale in (1, 10))
+    one, two = (scorers.Fits([with_norm, without], support, seed=0).score(z * scale) for scale in (1, 10))
     torch.testing.assert_close(one[0], two[0])
     assert not torch.allclose(one[1], two[1])
 
@@ -94,6 +94,6 @@ def test_l2_norm_makes_scores_blind_to_length():
 def test_every_scorer_ranks_a_far_point_above_the_support(name):
     support = torch.from_numpy(draw(40, 8)).unflatten(0, (10, 4))
     z = torch.cat([support[0], support.flatten(0, 1).mean(0, keepdim=True) + 50])
-    [scores] = scorers.score_all([Scoring(n_a=10, scorer=name, l2_norm=False)], support, z, seed=0)
+    [scores] = scorers.Fits([Scoring(n_a=10, scorer=name, l2_norm=False)], support, seed=0).score(z)
     assert scores.shape == (5,)
     assert scores[-1] > scores[:-1].max()

@@ -74,6 +74,14 @@ def test_an_image_has_the_same_score_in_any_company(network, images, together, n
         torch.testing.assert_close(scorers.score(images[9:10])[0], together[row, 5:6], rtol=1e-3, atol=1e-6)
 
 
+def test_what_is_fitted_serves_every_image_that_comes_later(network, images, together, monkeypatch):
+    with repeatable(1):
+        scorers = Scorers(network, TRAINING, EVERY, to_float(images[:4], CPU), seed=7)
+        for name in SCORERS:
+            monkeypatch.setitem(SCORERS, name, None)  # nothing can be fitted any more
+        assert torch.equal(scorers.score(images[4:]), together)
+
+
 def test_feature_maps_are_made_only_for_who_asks(network, images, together, monkeypatch):
     def never(*_):
         raise AssertionError

@@ -10,7 +10,7 @@ from coftad.devices import repeatable
 from coftad.embeddings import embed_augmented, to_float
 from coftad.finetune import finetune
 from coftad.metrics import evaluate
-from coftad.scorers import score_all
+from coftad.scorers import Fits
 from coftad.seeding import derive, torch_generator
 from coftad.types import Episode, Scoring
 from coftad.views import POSITIVES
@@ -41,7 +41,7 @@ def test_the_embeddings_are_those_that_the_trial_scored(ablation):
             normalisation=training.normalisation,
             generator=torch_generator(episode.seed, "gaussian"),
         )
-    again = score_all([scoring], augmented, torch.from_numpy(found.test), seed=derive(episode.seed, "scorer"))[0]
+    again = Fits([scoring], augmented, seed=derive(episode.seed, "scorer")).score(torch.from_numpy(found.test))[0]
     on_test = np.isin(result.image_rows, episode.test_rows)
     np.testing.assert_allclose(again.numpy(), result.scores[0, on_test], rtol=1e-12)
     labels = episode.pool.labels[episode.test_rows]
