@@ -25,7 +25,7 @@ from coftad.types import Backbone, Episode, ImageSet
 from coftad.weights import Weights, resolve
 from tune_runner import designs
 from tune_runner.parameters import Choice
-from tune_runner.space import Space, describe, optuna_fields, size, walk
+from tune_runner.space import Space, describe, optuna_fields, scratch, size, walk
 from tune_runner.spec import SweepSpec
 
 # Configurations drawn from the space to estimate the mean cost of one; their mix matters more than their number.
@@ -110,13 +110,8 @@ def episodes(spec: SweepSpec, image_set: ImageSet) -> tuple[Episode, ...]:
 
 def sample_configs(spec: SweepSpec, count: int = _SAMPLES) -> list[TrialConfig]:
     """Configurations as a random search would draw them, from a study that is thrown away."""
-    level = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-        return [spec.config(spec.suggest(study.ask())) for _ in range(count)]
-    finally:
-        optuna.logging.set_verbosity(level)
+    study = scratch(optuna.samplers.RandomSampler(seed=0))
+    return [spec.config(spec.suggest(study.ask())) for _ in range(count)]
 
 
 def planned(spec: SweepSpec) -> int:

@@ -14,7 +14,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import QMCSampler
 from optuna.trial import FrozenTrial
 
-from tune_runner.space import KINDS, Space, optuna_name, walk
+from tune_runner.space import KINDS, Space, optuna_name, scratch, walk
 
 
 class Sobol(QMCSampler):
@@ -32,12 +32,7 @@ class Sobol(QMCSampler):
 
 def distributions(space: Space) -> dict[str, BaseDistribution]:
     """Of every training parameter at any depth, by Optuna's names."""
-    level = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        trial = optuna.create_study().ask()  # its values are not used
-    finally:
-        optuna.logging.set_verbosity(level)
+    trial = scratch().ask()  # its values are not used
     for prefix, name, parameter in walk(space.parameters):
         if KINDS[name] == "training":
             parameter.sample(trial, optuna_name(prefix, name, parameter))

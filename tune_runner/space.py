@@ -88,6 +88,16 @@ def suggest(space: Space, trial: optuna.trial.BaseTrial) -> dict[str, Scalar]:
     return chosen
 
 
+def scratch(sampler: optuna.samplers.BaseSampler | None = None) -> optuna.Study:
+    """An empty study in memory, to look at a space with and throw away; Optuna would announce it."""
+    level = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        return optuna.create_study(sampler=sampler)
+    finally:
+        optuna.logging.set_verbosity(level)
+
+
 def rows(
     space: Space, fixed: Mapping[str, Scalar], suggestion: Mapping[str, Scalar]
 ) -> tuple[tuple[int, ...], tuple[Scoring, ...]]:

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 import numpy as np
 from markupsafe import Markup
 
 from tune_runner.journal import write_whole
 from tune_runner.paper.stages import Ablation
 from tune_runner.study.page import STYLE, still
+from tune_runner.study.templates import template
+
+_TEMPLATE = Path(__file__).with_name("figure.html.jinja")
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,7 @@ class Page:
 def write(page: Page, found: Ablation, figure: str, picture: Path, beside: Sequence[Path]) -> Path:
     """`<figure>.html` in the sweep's directory. beside: files that the page names. Raises RecordingError."""
     directory = found.records.directory
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["still"] = still
-    text = environment.get_template("figure.html.jinja").render(
+    text = template(_TEMPLATE, still=still).render(
         title=f"Figure {figure.removeprefix('figure')}: {page.title}",
         page=page,
         picture=picture,

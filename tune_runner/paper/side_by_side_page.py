@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from tune_runner.journal import write_whole
@@ -15,9 +14,11 @@ from tune_runner.paper.scale import Scale
 from tune_runner.paper.side_by_side import Cell, Ours
 from tune_runner.study.page import STYLE
 from tune_runner.study.tables import write_table
+from tune_runner.study.templates import template
 
 HTML = "side_by_side.html"
 TABLE = "side_by_side"
+_TEMPLATE = Path(__file__).with_name("side_by_side.html.jinja")
 
 LEGEND = (
     "Ours: mean ± standard deviation over support sets, their number in brackets. Within noise: the paper's figure "
@@ -72,7 +73,8 @@ class Comparison:
 
 def write(comparison: Comparison, directory: Path) -> list[Path]:
     """side_by_side.html, .csv and .parquet, into `directory`. Raises RecordingError."""
-    page = _template().render(
+    words = {"figure": figure, "spread": spread, "interval": interval, "difference": difference}
+    page = template(_TEMPLATE, **words).render(
         table=comparison.table,
         rows=comparison.rows,
         groups=comparison.groups,
@@ -108,14 +110,6 @@ def interval(ours: Ours | None) -> str:
 
 def difference(cell: Cell) -> str:
     return "" if cell.difference is None else f"{cell.difference:+z.1f}"
-
-
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("tune_runner.paper", ""), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.globals.update(figure=figure, spread=spread, interval=interval, difference=difference)
-    return environment.get_template("side_by_side.html.jinja")
 
 
 def _lines(comparison: Comparison) -> list[dict[str, Any]]:

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import optuna
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
@@ -25,6 +24,7 @@ from tune_runner.study.listing import listing, newest_runs
 from tune_runner.study.panels import findings, looking_around
 from tune_runner.study.scored import completed
 from tune_runner.study.summary import Summary
+from tune_runner.study.templates import template
 from tune_runner.study.words import chance, curve_title, percent, points, spread, text
 from tune_runner.tracking import artifact_folder
 
@@ -44,7 +44,7 @@ def write(
     write_whole(directory / JSON, lambda file: file.write(described.encode()))
     found, stills = findings(summary, prepared, records)
     complete = completed(study)
-    page = _template().render(
+    page = template(_HERE / "report.html.jinja", **_WORDS).render(
         s=summary,
         answers=answers(summary),
         panels={**found, **looking_around(summary, complete)},
@@ -67,17 +67,6 @@ def write(
     return [directory / HTML, directory / JSON, *stills]
 
 
-def _template() -> jinja2.Template:
-    found = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    found.filters.update(
-        percent=percent, points=points, text=text, chance=chance, packed=packed, json=_json, still=still
-    )
-    found.globals.update(spread=spread, title=curve_title)
-    return found.get_template("report.html.jinja")
-
-
 def _pictures(summary: Summary, directory: Path) -> list[tuple[str, Path]]:
     if summary.best is None:
         return []
@@ -97,3 +86,16 @@ def _json(value: Any) -> str:
 def still(picture: Path) -> str:
     """A PNG as an address, so that a page holds it itself."""
     return f"data:image/png;base64,{base64.b64encode(picture.read_bytes()).decode()}"
+
+
+_WORDS = {
+    "percent": percent,
+    "points": points,
+    "text": text,
+    "chance": chance,
+    "packed": packed,
+    "json": _json,
+    "still": still,
+    "spread": spread,
+    "title": curve_title,
+}
