@@ -143,10 +143,15 @@ def _same_inputs(study: optuna.Study, prepared: Prepared, directory: Path) -> No
                     f"--resume: the {what} ({name}) are not those of {directory}: their digest is {digest[:12]}, "
                     f"it was {was[:12]}"
                 )
-    if "banner" not in before:
-        study.set_user_attr("banner", prepared.banner)
-    if "environment" not in before:
-        study.set_user_attr("environment", environment.here())
+    noted = {
+        "banner": prepared.banner,
+        "environment": environment.here(),
+        "profile": prepared.spec.profile,
+        "partial": prepared.image_set.provenance.get("partial", ""),
+    }
+    for what, note in noted.items():
+        if what not in before:
+            study.set_user_attr(what, note)
 
 
 def drive(

@@ -1,6 +1,5 @@
 """What a table's run left behind: its parts, each a sweep of its own, and the AUROC of every row that was recorded."""
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,16 +21,15 @@ Settings = tuple[tuple[str, Any], ...]
 @dataclass(frozen=True, eq=False)
 class Run:
     """One sweep. choices, missing: as in the index of a run. spec: its sweep.yaml as plain data, empty where there is
-    none. aurocs: AUROC on the search images in %, by the settings of a row and by episode. weights: SHA-256 or
-    `random`, by backbone. context: what was kept for the tracker, empty without one."""
+    none. aurocs: AUROC on the search images in %, by the settings of a row and by episode. noted: in the study, of what
+    it is made with."""
 
     folder: Path
     choices: Mapping[str, str]
     spec: Mapping[str, Any] = field(default_factory=dict)
     aurocs: Mapping[Settings, Mapping[int, float]] = field(default_factory=dict)
     missing: str = ""
-    weights: Mapping[str, str] = field(default_factory=dict)
-    context: Mapping[str, Any] = field(default_factory=dict)
+    noted: Mapping[str, Any] = field(default_factory=dict)
 
     def fits(self, key: str, value: object) -> bool:
         """Whether `value` is what the part was told for a key such as `dataset` or `dataset.normal`. A part that has
@@ -47,17 +45,20 @@ class Run:
         return float(self.spec["dataset"]["holdout"]) if self.spec else 0.0
 
     @property
+    def weights(self) -> Mapping[str, str]:
+        """SHA-256 or `random`, by backbone."""
+        found: Mapping[str, str] = self.noted.get("weights", {})
+        return found
+
+    @property
     def profile(self) -> str:
-        """Of the sweep's file, as far as that was recorded."""
-        return str(self.context["common"]["profile"]) if self.context else ""
+        """Of the sweep's file."""
+        return str(self.noted.get("profile", ""))
 
     @property
     def partial(self) -> str:
-        """What its data set lacks, as far as that was recorded."""
-        if self.context:
-            return str(self.context["image_set"]["provenance"].get("partial", ""))
-        allowed = self.spec.get("dataset", {}).get("allow_partial", False)
-        return "allowed to be; what it lacks was not recorded" if allowed else ""
+        """What its data set lacks."""
+        return str(self.noted.get("partial", ""))
 
 
 def read(directory: Path) -> tuple[Run, ...]:
@@ -80,8 +81,7 @@ def _run(folder: Path, part: Entry) -> Run:
         spec=_spec(folder / SPEC),
         aurocs=_aurocs(Records(folder)),
         missing=part.missing,
-        weights={} if study is None else study.user_attrs.get("weights", {}),
-        context=_context(folder / "context.json"),
+        noted={} if study is None else study.user_attrs,
     )
 
 
@@ -90,18 +90,6 @@ def _spec(path: Path) -> Mapping[str, Any]:
     if root is None or problems or not isinstance(root.value, dict):
         raise RecordingError(path, "damaged, or not the specification of a sweep")
     found: Mapping[str, Any] = root.data()
-    return found
-
-
-def _context(path: Path) -> Mapping[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        found: dict[str, Any] = json.loads(path.read_text())
-    except OSError as error:
-        raise RecordingError(path, error) from error
-    except ValueError as error:
-        raise RecordingError(path, f"damaged: {error}") from error
     return found
 
 

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from html.parser import HTMLParser
 
 import pytest
@@ -14,14 +13,17 @@ from tune_runner.paper.command import tell
 from tune_runner.paper.published import published
 from tune_runner.paper.runs import read
 from tune_runner.paper.scale import scale
+from tune_runner.reconcile import STUDY
+from tune_runner.searcher import create_or_load
 
 NEGATIVES = {"none": (68.0, 70.0, 72.0, 74.0, 76.0), "cutpaste": (40.0, 41.0, 42.0, 43.0, 44.0)}
 OWN, OTHER = "f37072fd" + "0" * 56, "ab" * 32
 
 
-def described(folder, **provenance):
-    image_set = {"name": "flowers17", "digest": "x", "provenance": provenance}
-    (folder / "context.json").write_text(json.dumps({"common": {"profile": "cpu"}, "image_set": image_set}))
+def noted(folder, **notes):
+    study = create_or_load(f"sqlite:///{folder / STUDY}", "made_up")
+    for what, note in notes.items():
+        study.set_user_attr(what, note)
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def run(tmp_path):
     records = sweep(tmp_path / names[0])
     for trial, (negative, aurocs) in enumerate(NEGATIVES.items()):
         record(records, aurocs, FineTuning(negative_augmentation=negative), trial=trial)
-    described(tmp_path / names[0], partial="Flowers: 640 of 1,360")
+    noted(tmp_path / names[0], profile="cpu", partial="Flowers: 640 of 1,360")
     sweep(tmp_path / names[1])
     return tmp_path
 
@@ -132,7 +134,7 @@ def test_the_scale_is_told(run, monkeypatch):
 def test_weights_are_told_by_their_digest(digest, asked, told, less, tmp_path):
     record(sweep(tmp_path, {"image_size": 224}, {"weights": asked}), NEGATIVES["none"])
     [found] = read(tmp_path)
-    [found] = [type(found)(**{**vars(found), "weights": {"resnet18": digest}})]
+    [found] = [type(found)(**{**vars(found), "noted": {"weights": {"resnet18": digest}}})]
     said = scale([found])
     assert said.facts["weights"] == f"resnet18: {told}"
     assert bool(said.reduced) == less
