@@ -4,7 +4,7 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -32,6 +32,8 @@ examples
   python -m tune_runner report runs/semicon/2026-01-31_12-00-00       the report again, from what was recorded
   python -m tune_runner compare runs/semicon/... runs/magnetic_tile/...
   python -m tune_runner --reproduce runs/semicon/2026-01-31_12-00-00 --trial 7
+
+of a file with parts, DIR is the folder of all of them or of one
 
 what a sweep leaves in its directory
   sweep.yaml  the resolved specification      records.jsonl, scores/  every result, the only truth about them
@@ -170,28 +172,44 @@ def _run(given: argparse.Namespace, console: Console) -> int:
     if given.doctor is not None:
         from tune_runner.doctor import doctor
 
-        return doctor(given.doctor, console, fix=given.fix, tracking_uri=given.tracking_uri)
+        uri = given.tracking_uri
+        return max([doctor(each, console, fix=given.fix, tracking_uri=uri) for each in _sweeps(given.doctor, console)])
     if given.compare is not None:
+        from tune_runner.parted import sweeps
         from tune_runner.study.compare import compare
 
-        return compare(given.compare, console)
+        return compare([each for directory in given.compare for each in sweeps(directory)], console)
     if given.report is not None:
         from tune_runner.rebuild import rebuild
 
-        return rebuild(given.report, console)
+        return max([rebuild(each, console) for each in _sweeps(given.report, console)])
     if given.sync is not None:
-        from tune_runner.reconcile import outcomes_of
-        from tune_runner.tracking import sync
-
-        found = sync(given.sync, tracking_uri=given.tracking_uri, outcomes=outcomes_of(given.sync))
-        console.print(f"{found.sent} run(s) sent, {found.unsent} left{': ' + found.problem if found.problem else ''}")
-        return 1 if found.unsent else 0
+        return max([_sync(each, given.tracking_uri, console) for each in _sweeps(given.sync, console)])
     from tune_runner.launch import Where, resume, start
 
     where = Where(given.address, given.insecure)
     if given.resume is not None:
         return resume(given.resume, given.sweep, overrides, where, console)
     return start(given.sweep, overrides, where, console, allow_partial=given.allow_partial)[0]
+
+
+def _sweeps(directory: Path, console: Console) -> Iterator[Path]:
+    """Those that a directory stands for, each announced where they are several."""
+    from tune_runner.parted import sweeps
+
+    for each in sweeps(directory):
+        if each != directory:
+            console.rule(each.name, align="left")
+        yield each
+
+
+def _sync(directory: Path, tracking_uri: str | None, console: Console) -> int:
+    from tune_runner.reconcile import outcomes_of
+    from tune_runner.tracking import sync
+
+    found = sync(directory, tracking_uri=tracking_uri, outcomes=outcomes_of(directory))
+    console.print(f"{found.sent} run(s) sent, {found.unsent} left{': ' + found.problem if found.problem else ''}")
+    return 1 if found.unsent else 0
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from tune_runner import cluster, plan
 from tune_runner.commands import python
 from tune_runner.interruption import EXIT_CODE
 from tune_runner.journal import RecordingError, write_whole
+from tune_runner.reconcile import STUDY
 from tune_runner.run import SPEC, dated_directory, drive, write_spec
 from tune_runner.spec import Part, SweepSpec, load
 from tune_runner.study.page import JSON
@@ -39,6 +40,16 @@ class Entry:
 
 def is_parted(directory: Path) -> bool:
     return (directory / INDEX).is_file()
+
+
+def sweeps(directory: Path) -> list[Path]:
+    """The directories of the sweeps that `directory` stands for: itself, or those of its parts that have begun. Raises
+    InputError if none has."""
+    if not is_parted(directory):
+        return [directory]
+    if begun := [folder for entry in read_index(directory) if ((folder := directory / entry.folder) / STUDY).is_file()]:
+        return begun
+    raise InputError(f"{directory}: none of its parts has begun; --resume {directory} runs them")
 
 
 def read_index(directory: Path) -> list[Entry]:

@@ -30,6 +30,7 @@ from tune_runner.spec import SweepSpec
 
 # Configurations drawn from the space to estimate the mean cost of one; their mix matters more than their number.
 _SAMPLES = 200
+_QUICK = {"gaussian", "knn"}  # scorers whose fit takes no time beside the embedding
 _STARTUP = 25.0  # seconds for Ray and the first imports in workers, measured on two laptop cores
 
 
@@ -143,7 +144,8 @@ def left_out(spec: SweepSpec) -> str:
 
 
 def estimate(prepared: Prepared, *, concurrent: int, threads: int, device: str) -> Estimate:
-    """Measure, then add up. Scoring and start-up of trials are small and left out."""
+    """Measure, then add up. Left out is the start-up of trials, which is short, and fitting scorers, which `show` says
+    where it is not."""
     spec, episode = prepared.spec, prepared.episodes[0]
     measured: dict[object, tuple[float, float]] = {}
     costs = []
@@ -228,7 +230,8 @@ def show(prepared: Prepared, cost: Estimate, console: Console) -> None:
     for parameter, kind, text in describe(spec.space):
         table.add_row(parameter, kind, text)
     console.print(table)
-    rows = [len(config.points) * len(config.scorings) for config in sample_configs(spec, 20)]
+    configs = sample_configs(spec, 20)
+    rows = [len(config.points) * len(config.scorings) for config in configs]
     count = size(spec.space)
     console.print(
         f"runs      {planned(spec)} trials by {spec.search.sampler}"
@@ -247,6 +250,8 @@ def show(prepared: Prepared, cost: Estimate, console: Console) -> None:
         f"cost      about {duration(cost.per_trial)} a trial, {cost.concurrent} at once: {duration(cost.total)} in all "
         f"(measured here){'' if limit is None else f'; the budget ends it after {duration(limit)}'}"
     )
+    if slow := sorted({each.scorer for config in configs for each in config.scorings} - _QUICK):
+        console.print(f"          not counted: the fits of {', '.join(slow)}")
     console.print(f"writes    {spec.output}/{spec.name}/..., MLflow {spec.tracking.redacted()}", soft_wrap=True)
 
 

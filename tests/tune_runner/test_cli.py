@@ -105,12 +105,14 @@ def test_resume_and_reproduce_of_what_is_not_there(tmp_path, capsys):
 def test_a_dry_run_prints_plan_and_cost_and_writes_nothing(shell, capsys, monkeypatch):
     monkeypatch.chdir(shell.folder)
     monkeypatch.setenv("COFTAD_CACHE", str(shell.folder.parent / "cache"))
-    assert cli.main(["--sweep", str(shell.write()), "--dry-run"]) == 0
+    forest = "space.scorer={choice: [gaussian, isolation_forest]}"
+    assert cli.main(["--sweep", str(shell.write()), "--set", forest, "--dry-run"]) == 0
     text = " ".join(capsys.readouterr().out.split())
     for words in (
         "4 trials by tpe",
         "2 episodes each",
-        "4 rows a trial",
+        "8 rows a trial",
+        "not counted: the fits of isolation_forest",
         "support 4 normal",
         "search 12 normal + 10 anomalous",
     ):

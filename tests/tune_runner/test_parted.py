@@ -66,3 +66,12 @@ def test_parts_run_one_after_the_other_and_lacking_ones_are_told_and_left_out(sh
     assert again.returncode == 0, again.stdout + again.stderr
     assert trials(directory / "solder_2") == 1
     assert (directory / "solder_0" / "records.jsonl").read_bytes() == before
+
+    for part in ("solder_0", "solder_2"):
+        (directory / part / "report.html").unlink()
+    for command in ("report", "compare", "doctor", "--sync"):
+        told = shell(command, directory)
+        assert told.returncode == 0, told.stdout + told.stderr
+        assert "solder_0" in told.stdout
+        assert "solder_2" in told.stdout
+    assert all((directory / part / "report.html").is_file() for part in ("solder_0", "solder_2"))
