@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from tests.tune_runner.made_up import planted, study_of
 from tune_runner.study import explore
@@ -44,4 +45,15 @@ def test_a_setting_that_some_trials_lack():
         [whole, part] = explore.slices(trials, ["backbone", "lambda"])
         assert (len(whole.data[0].x), len(part.data[0].x)) == (40, 20)
         assert explore.parallel(trials, ["backbone", "lambda"]) is None  # one is common to all
-        assert len(explore.contours(trials, ["backbone", "lambda"])) == 1
+        assert explore.contours(trials, ["backbone", "lambda"]) == []  # a choice has no contours
+
+
+def test_contours_are_of_numeric_settings_that_some_trial_has_both_of():
+    kinds = {name: FloatDistribution(0, 1) for name in ("x", "a.l", "b.l")}
+    kinds["negative"] = CategoricalDistribution(["a", "b"])
+    draws = zip("ab" * 20, *np.random.default_rng(0).random((2, 40)), strict=True)
+    given = [{"negative": name, f"{name}.l": y, "x": x} for name, x, y in draws]
+    trials = study_of(np.linspace(0.5, 0.9, 40), given, kinds)
+    figures = explore.contours(trials, ["a.l", "negative", "b.l", "x"])
+    shown = [{figure.layout.xaxis.title.text, figure.layout.yaxis.title.text} for figure in figures]
+    assert shown == [{"a.l", "x"}, {"b.l", "x"}]

@@ -12,6 +12,7 @@ from itertools import combinations
 import optuna
 import plotly.graph_objects as go
 from optuna import visualization
+from optuna.distributions import CategoricalDistribution as _Choice
 from optuna.trial import FrozenTrial
 
 from tune_runner.study.interactive import styled
@@ -20,7 +21,7 @@ from tune_runner.study.scored import search_auroc
 
 MOST_MARKS = 2_000  # trials in a plot of one mark each
 MOST_LINES = 150  # trials in a plot of one line or one row and column of a grid each
-_SETTINGS = 3  # the most important ones, whose pairs have contours
+_SETTINGS = 3  # the most important numeric ones, whose pairs have contours
 
 
 def thinned(trials: Sequence[FrozenTrial], most: int) -> list[FrozenTrial]:
@@ -63,9 +64,10 @@ def slices(trials: Sequence[FrozenTrial], parameters: Sequence[str]) -> list[go.
 
 
 def contours(trials: Sequence[FrozenTrial], parameters: Sequence[str]) -> list[go.Figure]:
-    """One for each pair of the first few settings."""
+    """One for each pair of the first few numeric settings; among the levels of a choice there are no contours."""
+    chosen = {name for trial in trials for name, kind in trial.distributions.items() if isinstance(kind, _Choice)}
     found = []
-    for pair in combinations(parameters[:_SETTINGS], 2):
+    for pair in combinations([name for name in parameters if name not in chosen][:_SETTINGS], 2):
         both = [trial for trial in trials if set(pair) <= set(trial.params)]
         study = _study(thinned(both, MOST_LINES))
         with _quiet():

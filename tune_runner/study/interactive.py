@@ -22,7 +22,7 @@ def styled(figure: go.Figure, *, height: int, title: str = "") -> go.Figure:
     figure.update_layout(
         template="none",
         height=height,
-        title={"text": title, "x": 0, "xanchor": "left", "xref": "paper", "font": {"size": 14}},
+        title={"text": title, "x": 0, "xanchor": "left", "xref": "container", "font": {"size": 14}},
         margin={"l": 10, "r": 16, "t": 12 + 24 * len(title.split("<br>")) if title else 12, "b": 10},
         font={"family": "system-ui, sans-serif", "size": 13, "color": "#1d2530"},
         paper_bgcolor="rgba(0,0,0,0)",
@@ -180,7 +180,7 @@ def interaction_figures(interactions: Sequence[Any]) -> list[go.Figure]:
             )
         )
         title = f"{pair.first} × {pair.second}<br>{spread(pair.share, pair.interval)} % of the variance"
-        styled(figure, height=max(240, 140 + 44 * len(pair.first_levels)), title=title)
+        styled(figure, height=max(300, 180 + 44 * len(pair.first_levels)), title=title)
         figure.update_xaxes(type="category", title=pair.second, showgrid=False)
         figure.update_yaxes(type="category", title=pair.first, showgrid=False)
         found.append(figure)
