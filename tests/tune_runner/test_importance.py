@@ -5,13 +5,13 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from tests.tune_runner.made_up import on_episodes, planted, study_of
-from tune_runner.study.importance import FEWEST_TRIALS, branches, shares
+from tune_runner.study.importance import FEWEST_TRIALS, branches
 
 NUMBER = FloatDistribution(0, 1)
 
 
 def test_the_dominant_parameter_has_the_largest_share():
-    found = shares(planted(60), seed=0)
+    found = branches(planted(60), seed=0)[0].ped_anova
     assert found[0].parameter == "backbone"
     assert found[0].share > 0.7
     assert found[0].interval[0] <= found[0].share <= found[0].interval[1]
@@ -19,7 +19,6 @@ def test_the_dominant_parameter_has_the_largest_share():
 
 
 def test_few_trials_have_no_shares():
-    assert shares(planted(FEWEST_TRIALS - 1), seed=0) == []
     [branch] = branches(planted(FEWEST_TRIALS - 1), seed=0)
     assert (branch.trials, branch.needed, branch.ped_anova, branch.fanova) == (19, 20, (), ())
 
@@ -33,7 +32,6 @@ def test_the_first_branch_is_the_whole():
     trials = planted(60)
     [branch] = branches(trials, seed=0)
     assert (branch.where, branch.trials) == ("", 60)
-    assert list(branch.ped_anova) == shares(trials, seed=0)
     assert branches(trials, seed=0) == [branch]
 
 

@@ -74,12 +74,6 @@ def branches(trials: Sequence[FrozenTrial], *, seed: int) -> list[Branch]:
     return found
 
 
-def shares(trials: Sequence[FrozenTrial], *, seed: int) -> list[Share]:
-    """PED-ANOVA's of all trials, as `branches` has them first."""
-    everything = _drawn(paired(trials), seed)
-    return list(_ped_anova(everything, seed)) if len(everything.trials) >= FEWEST_TRIALS else []
-
-
 def _drawn(trials: Paired, seed: int) -> Paired:
     order = numpy_generator(seed, "importance").permutation(len(trials.trials))
     return trials.among(np.sort(order[:_MOST_TRIALS]))
