@@ -105,10 +105,12 @@ def test_a_trial_has_those_that_exist(with_void):
     assert with_void.rows[0].criteria["unused_negative"] == without.rows[0].criteria["unused_negative"]
 
 
+@pytest.mark.slow
 def test_they_repeat(with_void):
     assert [row.criteria for row in run(negative_augmentation="void").rows] == [row.criteria for row in with_void.rows]
 
 
+@pytest.mark.slow
 def test_scores_are_what_they_are_without_criteria(monkeypatch, with_void):
     monkeypatch.setattr(criteria, "measure", lambda network, training, scorings, *_, **__: [{} for _ in scorings])
     without = run(negative_augmentation="void")

@@ -101,6 +101,7 @@ def test_nothing_negative_is_computed_without_need(support, settings, monkeypatc
     assert batches_embedded(ours, monkeypatch) == {"online": [16], "target": [16]}
 
 
+@pytest.mark.slow
 def test_symmetric_adds_the_other_way(support):
     one = trainer(support).step()["con"]
     both = trainer(support, symmetric=True).step()["con"]
@@ -144,6 +145,7 @@ def run(support, points, **settings):
     return seen, losses
 
 
+@pytest.mark.slow
 def test_a_long_run_passes_through_the_short_ones(support):
     long, losses = run(support, (0, 2, 4))
     short, _ = run(support, (2,))
@@ -153,6 +155,7 @@ def test_a_long_run_passes_through_the_short_ones(support):
     assert list(run(support, (4, 0, 2, 2))[0]) == [0, 2, 4]
 
 
+@pytest.mark.slow
 def test_the_loss_falls(support):
     _, losses = run(support, (12,), negative_augmentation="void", learning_rate=1e-4, batch_norm="train")
     assert losses[-1][1]["all"] < losses[0][1]["all"]

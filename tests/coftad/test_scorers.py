@@ -65,6 +65,7 @@ def test_isolation_forest_is_scikit_learns_and_seeded():
     assert isolation_forest.fit(support, 7)(z).tolist() == expected.tolist()
 
 
+@pytest.mark.slow
 def test_one_pass_scores_the_same_as_each_value_alone(monkeypatch):
     monkeypatch.setattr(deep_isolation_forest, "REPRESENTATIONS", 3)  # for time
     support = torch.from_numpy(draw(6 * 4, 16)).unflatten(0, (6, 4))

@@ -54,6 +54,7 @@ def test_every_point_is_scored_under_every_scoring():
     assert result.rows[1].search.auroc > 0.9  # a bright square is not hard
 
 
+@pytest.mark.slow
 def test_rows_are_measured_without_the_test_images():
     pool = images()
     one = episode(pool, Protocol(shots=5, holdout=0.5), seed=0, index=0)
@@ -87,6 +88,7 @@ def test_bit_identical_after_anything_else_and_in_a_fresh_process(request):
     assert fresh.stdout.strip() == hashlib.sha256(first.scores.tobytes()).hexdigest()
 
 
+@pytest.mark.slow
 def test_the_detector_is_the_trial_with_one_row():
     one = episode(images(), Protocol(shots=5), seed=0, index=0)
     with repeatable(1):
@@ -98,6 +100,7 @@ def test_the_detector_is_the_trial_with_one_row():
     np.testing.assert_array_equal(scores, run().scores[row])
 
 
+@pytest.mark.slow
 def test_the_detector_is_the_trial_with_every_scorer():
     one = episode(images(), Protocol(shots=5), seed=0, index=0)
     training, scorings = FineTuning(**SMALL), tuple(Scoring(n_a=2, scorer=name) for name in get_args(ScorerName))

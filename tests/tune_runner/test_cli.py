@@ -102,6 +102,7 @@ def test_resume_and_reproduce_of_what_is_not_there(tmp_path, capsys):
     assert "3 has no finished episode" in text
 
 
+@pytest.mark.slow
 def test_a_dry_run_prints_plan_and_cost_and_writes_nothing(shell, capsys, monkeypatch):
     monkeypatch.chdir(shell.folder)
     monkeypatch.setenv("COFTAD_CACHE", str(shell.folder.parent / "cache"))

@@ -78,6 +78,7 @@ def test_settings_of_a_branch_differ_from_trial_to_trial(sampler, tmp_path, stor
     assert len(set(drawn)) == len(drawn)
 
 
+@pytest.mark.slow
 def test_sobol_covers_every_branch_evenly(tmp_path, storage):
     """Of 64 points of the sequence half take either branch, and those that do fall into each third of its range."""
     asked_for = spec(tmp_path, search={"sampler": "sobol"}, budget={"trials": 65})

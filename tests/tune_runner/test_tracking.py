@@ -19,6 +19,7 @@ from tune_runner.records import RecordingError, Records, Scores
 from tune_runner.tracking import Outcome, SweepContext, SyncReport, Tracker, artifact_folder, sync
 
 
+@pytest.mark.slow
 def test_a_fresh_database_and_its_experiment_are_created(tmp_path: Path) -> None:
     context = sweep(tmp_path / "sweep", f"sqlite:///{tmp_path}/new/../mlflow.db")
     (tmp_path / "new").mkdir()

@@ -71,6 +71,7 @@ def test_images_labels_and_paths(whole):
         assert not loaded.labels[loaded.for_support].any()
 
 
+@pytest.mark.slow
 def test_the_digest_is_of_the_content_and_not_of_the_place(whole, tmp_path):
     elsewhere = written(next(name for name, cls in DATASETS.items() if cls is whole.cls), tmp_path / "elsewhere")
     assert elsewhere.keys["root"] != whole.keys["root"]

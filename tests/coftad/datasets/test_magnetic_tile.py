@@ -16,6 +16,7 @@ def one_of_each(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_real_set_is_whole(data_root):
     """952 free and 392 defective tiles: Blowhole 115, Break 85, Crack 57, Fray 32, Uneven 103."""
     loaded = MagneticTile(data_root / "magnetic_tile").load(16)

@@ -137,6 +137,7 @@ def test_thresholds_at_the_limits_can_be_drawn(cache, threshold):
     assert crops.void_ratio_percent[2:].min() >= threshold
 
 
+@pytest.mark.slow
 def test_grey_values_are_those_of_the_real_crops(cache, data_root):
     """What would tell real from simulated at a glance; for the rest there is the benchmark's picture."""
     real = SemiCon(data_root / "semicon").load(CROP).images[:, 0].astype(float)

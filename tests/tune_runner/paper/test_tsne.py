@@ -24,6 +24,7 @@ def clusters(apart, counts=(40, 12), width=6):
     return np.random.default_rng(0).normal(size=(len(labels), width)) + apart * labels[:, None], labels
 
 
+@pytest.mark.slow
 def test_the_embeddings_are_those_that_the_trial_scored(ablation):
     steps, training, scoring = 1, ablation.records.of(2)[0].training, Scoring(n_a=3)
     episode, state = ablation.prepared.episodes[1], None

@@ -93,6 +93,7 @@ def test_a_value_without_a_result_is_named(sweep):
     assert len(curve.points) == 4
 
 
+@pytest.mark.slow
 def test_the_report_shows_them(sweep):
     summary = summarise(sweep.prepared, sweep.study, sweep.records, {})
     files = write(summary, sweep.prepared, sweep.study, sweep.records)

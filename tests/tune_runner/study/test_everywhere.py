@@ -169,6 +169,7 @@ def told(capsys, *sweeps):
     return capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_compare_tells_both(sweeps, found, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
     out = told(capsys, *sweeps)
@@ -178,6 +179,7 @@ def test_compare_tells_both(sweeps, found, capsys, monkeypatch):
     assert "solder, tile: the paper's settings but for learning_rate=1e-05" in out
 
 
+@pytest.mark.slow
 def test_without_common_configurations_nothing_is_chosen(sweeps, tmp_path, capsys):
     other = planted_sweep(tmp_path, "other", {0.1: 1.0, 0.2: 2.0}, trainer={**TINY["trainer"], "lambda_np": 0.5})
     out = told(capsys, sweeps[0], other)
@@ -185,6 +187,7 @@ def test_without_common_configurations_nothing_is_chosen(sweeps, tmp_path, capsy
     assert "other: the paper's settings but for" in out  # the nearest that its space has
 
 
+@pytest.mark.slow
 def test_a_sweep_without_a_result_is_named_and_left_out(sweeps, tmp_path, capsys):
     empty = planted.begin(tmp_path, name="empty")
     out = told(capsys, sweeps[0], empty)

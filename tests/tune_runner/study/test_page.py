@@ -157,6 +157,7 @@ def test_the_specification_and_digests_are_on_it(sweep, found):
     assert "3.11.0" in text
 
 
+@pytest.mark.slow
 def test_the_same_summary_gives_the_same_bytes(sweep, found):
     assert written(sweep, found) == written(sweep, found)
 
