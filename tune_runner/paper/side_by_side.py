@@ -59,7 +59,7 @@ class Ours:
             return None
         n = len(self.aurocs)
         half = float(t.ppf(0.5 + LEVEL / 2, n - 1)) * self.deviation * math.sqrt(1 + 1 / n)
-        return self.mean - half, self.mean + half
+        return max(0.0, self.mean - half), min(100.0, self.mean + half)  # beyond there is no AUROC
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ def test_the_interval_is_that_of_one_more_draw():
     """The t distribution of a new draw: location, scale s sqrt(1 + 1/n) and n - 1 degrees of freedom."""
     expected = t.interval(0.95, 4, loc=74, scale=np.sqrt(10) * np.sqrt(6 / 5))
     assert Ours(FIVE).interval == pytest.approx(expected)
+    assert Ours((60, 80, 100)).interval == (0, 100)
 
 
 def test_the_interval_holds_one_more_draw_in_95_of_100_cases():
