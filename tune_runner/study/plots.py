@@ -17,8 +17,8 @@ from tune_runner.study.effects import Effect
 from tune_runner.study.words import text
 
 ACCENT, QUIET, SHADE = "#2457a6", "#9aa5b1", "#dce8f7"
-_ACROSS = 3
-_WIDE, _HIGH, _DPI = 3.6, 2.7, 110  # inches of one panel
+_ACROSS = 2
+_WIDE, _HIGH, _DPI = 4.8, 3.0, 110  # inches of one panel
 _HEAT = LinearSegmentedColormap.from_list("heat", ["#f4f7fb", ACCENT])
 
 
@@ -45,7 +45,7 @@ def draw_importance(branches: Sequence[Any], path: Path) -> None:
 
 def draw_effects(effects: Sequence[Effect], path: Path) -> None:
     """Each setting's largest difference, with its 95 % interval; in colour where it is shown."""
-    figure = Figure(figsize=(2 * _WIDE, 0.9 + 0.4 * len(effects)), dpi=_DPI, layout="constrained")
+    figure = Figure(figsize=(1.5 * _WIDE, 0.9 + 0.4 * len(effects)), dpi=_DPI, layout="constrained")
     axes = figure.subplots()
     for place, effect in enumerate(effects):
         colour = ACCENT if effect.shown else QUIET
@@ -122,9 +122,11 @@ def _means(axes: Axes, means: Any) -> None:
         low, high = level.interval
         axes.plot([place, place], [100 * low, 100 * high], color=ACCENT, lw=1.4)
         axes.plot(place, 100 * level.auroc, "o", color=ACCENT, ms=5)
-    axes.set_xticks(range(len(means.levels)), labels([level.value for level in means.levels]), fontsize=8)
+    axes.set_xticks(
+        range(len(means.levels)), labels([level.value for level in means.levels]), fontsize=8, rotation=20, ha="right"
+    )
     axes.margins(x=0.2)
-    _title(axes, means.parameter + (f" where {means.where}" if means.where else ""))
+    _title(axes, means.parameter + (f"\nwhere {means.where}" if means.where else ""))
 
 
 def _heat(axes: Axes, pair: Any) -> None:
