@@ -58,7 +58,9 @@ class Run:
     @property
     def partial(self) -> str:
         """What its data set lacks."""
-        return str(self.noted.get("partial", ""))
+        allowed = self.spec.get("dataset", {}).get("allow_partial", False)
+        unknown = "allowed to be; what it lacks was not recorded" if allowed else ""  # by earlier versions
+        return str(self.noted.get("partial", unknown))
 
 
 def read(directory: Path) -> tuple[Run, ...]:
