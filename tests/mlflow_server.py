@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -24,9 +25,7 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = _port()
         self.uri = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -39,13 +38,17 @@ class Server:
             self.process = subprocess.Popen(
                 command, env=environment, cwd=self.folder, stdout=output, stderr=output, start_new_session=True
             )
-        until(self.answers, 120)
+        until(lambda: self.answers() or self._ended(), 120)
+        assert not self._ended(), (self.folder / "server.log").read_text()[-2000:]
 
     def answers(self) -> bool:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as connection:
             connection.sendall(b"GET /health HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
             return b" 200 " in connection.recv(100)
         return False
+
+    def _ended(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
 
     def signal(self, number: int) -> None:
         assert self.process is not None
@@ -56,3 +59,13 @@ class Server:
             self.signal(signal.SIGCONT)
             self.signal(signal.SIGKILL)
             self.process.wait()
+
+
+def _port() -> int:
+    """A free one that stays free while the server is away: systems give higher ones to whoever connects, and Ray's
+    workers take lower ones."""
+    while True:
+        port = 20_000 + secrets.randbelow(10_000)
+        with contextlib.suppress(OSError), socket.socket() as free:
+            free.bind(("127.0.0.1", port))
+            return port
