@@ -26,14 +26,14 @@ def _to_be_got(part: Part) -> bool:
     return hasattr(part.spec.dataset.source, "allow_partial") and bool(parted.lacking(part))
 
 
-def _show(spec: SweepSpec, console: Console) -> float:
+def _show(spec: SweepSpec, console: Console, folder: str = "") -> float:
     """Seconds that it would take."""
     prepared = plan.prepare(spec)
     share = cluster.share(spec.resources, cluster.hardware(), spec.budget.trials)
     cost = plan.estimate(
         prepared, concurrent=share.concurrent, threads=share.threads, device="auto" if share.gpu else "cpu"
     )
-    plan.show(prepared, cost, console)
+    plan.show(prepared, cost, console, folder)
     return cost.total
 
 
@@ -52,6 +52,8 @@ def _show_parts(parts: Sequence[Part], console: Console) -> None:
     if not ready:
         console.print("cost      not known without images")
         return
-    console.rule(f"one of them: {ready[0].name}", align="left")
-    total = plan.duration(_show(ready[0].spec, console) * len(ready))
+    first = ready[0]
+    console.rule(f"one of them: {first.name}", align="left")
+    folder = f"{first.spec.output}/{first.file}/.../{first.name}"
+    total = plan.duration(_show(first.spec, console, folder) * len(ready))
     console.print(f"{len(ready)} of {len(parts)} parts have images; about {total} if all take as long as this one")

@@ -200,8 +200,8 @@ def duration(seconds: float) -> str:
     return f"{whole // 60}m {whole % 60:02d}s" if whole >= 60 else f"{whole}s"
 
 
-def show(prepared: Prepared, cost: Estimate, console: Console) -> None:
-    """The plan for people."""
+def show(prepared: Prepared, cost: Estimate, console: Console, folder: str = "") -> None:
+    """The plan for people. folder: where it writes, if that is not the usual place."""
     spec, episode = prepared.spec, prepared.episodes[0]
     labels = episode.pool.labels
     console.print(f"[bold]{spec.name}[/bold]  profile {spec.profile}, seed {spec.seed}")
@@ -252,7 +252,8 @@ def show(prepared: Prepared, cost: Estimate, console: Console) -> None:
     )
     if slow := sorted({each.scorer for config in configs for each in config.scorings} - _QUICK):
         console.print(f"          not counted: the fits of {', '.join(slow)}")
-    console.print(f"writes    {spec.output}/{spec.name}/..., MLflow {spec.tracking.redacted()}", soft_wrap=True)
+    folder = folder or f"{spec.output}/{spec.name}/..."
+    console.print(f"writes    {folder}, MLflow {spec.tracking.redacted()}", soft_wrap=True)
 
 
 __all__ = ["Estimate", "Prepared", "duration", "estimate", "prepare", "sample_configs", "show"]

@@ -43,6 +43,7 @@ def test_parts_run_one_after_the_other_and_lacking_ones_are_told_and_left_out(sh
     planned = shell("--sweep", file, "--dry-run")
     assert planned.returncode == 0, planned.stderr
     assert "2 of 4 parts have images" in planned.stdout
+    assert "runs/tiny/.../solder_0, MLflow" in planned.stdout
 
     done = shell("--sweep", file, "--allow-partial")
     assert done.returncode == 0, done.stdout + done.stderr
