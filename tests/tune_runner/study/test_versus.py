@@ -28,6 +28,17 @@ def compare(monkeypatch, first, second, labels, seed=0):
 LABELS = np.repeat([0, 1], [60, 30]).astype(np.int8)
 
 
+def claims(monkeypatch, seeds, strengths):
+    """Of how many made-up sweeps it is claimed that two configurations, which see anomalies so strongly, differ."""
+    found = 0
+    for seed in range(seeds):
+        generator = np.random.default_rng(seed)
+        hard = generator.normal(size=90)
+        first, second = (each * LABELS + hard + generator.normal(0, 0.5, (4, 90)) for each in strengths)
+        found += compare(monkeypatch, first, second, LABELS, seed).shown
+    return found
+
+
 def test_equal_scores_are_no_difference(monkeypatch):
     scores = np.random.default_rng(0).normal(size=(3, 90)) + LABELS
     found = compare(monkeypatch, scores, scores, LABELS)
@@ -56,24 +67,12 @@ def test_only_episodes_that_both_have_finished_are_compared(monkeypatch):
 @pytest.mark.slow
 def test_claims_about_equal_configurations_are_made_no_more_often_than_their_level(monkeypatch):
     """Both are the same but for noise of the network and of the images; images and episodes are few, as in a sweep."""
-    claims = 0
-    for seed in range(100):
-        generator = np.random.default_rng(seed)
-        hard = generator.normal(size=90)
-        first, second = (0.8 * LABELS + hard + generator.normal(0, 0.5, (4, 90)) for _ in range(2))
-        claims += compare(monkeypatch, first, second, LABELS, seed).shown
-    assert claims <= 11  # 5 are expected of 100; more than 11 come once in 200 times
+    assert claims(monkeypatch, 100, (0.8, 0.8)) <= 11  # 5 are expected of 100; more than 11 come once in 200 times
 
 
 @pytest.mark.slow
 def test_a_large_difference_is_claimed(monkeypatch):
-    claims = 0
-    for seed in range(20):
-        generator = np.random.default_rng(seed)
-        hard = generator.normal(size=90)
-        first, second = (s * LABELS + hard + generator.normal(0, 0.5, (4, 90)) for s in (2.0, 0.5))
-        claims += compare(monkeypatch, first, second, LABELS, seed).shown
-    assert claims == 20
+    assert claims(monkeypatch, 20, (2.0, 0.5)) == 20
 
 
 def test_a_family_of_claims_is_corrected_as_benjamini_and_hochberg_say():
