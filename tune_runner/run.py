@@ -143,15 +143,16 @@ def _same_inputs(study: optuna.Study, prepared: Prepared, directory: Path) -> No
                     f"--resume: the {what} ({name}) are not those of {directory}: their digest is {digest[:12]}, "
                     f"it was {was[:12]}"
                 )
-    noted = {
+    if "environment" in before:
+        return  # the last of the first driver's notes; the file of a sweep that goes on no longer tells its profile
+    notes = {
         "banner": prepared.banner,
-        "environment": environment.here(),
         "profile": prepared.spec.profile,
         "partial": prepared.image_set.provenance.get("partial", ""),
+        "environment": environment.here(),
     }
-    for what, note in noted.items():
-        if what not in before:
-            study.set_user_attr(what, note)
+    for what, note in notes.items():
+        study.set_user_attr(what, note)
 
 
 def drive(
