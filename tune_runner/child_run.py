@@ -16,7 +16,7 @@ from tune_runner import artifacts
 from tune_runner import objective as objectives
 from tune_runner.context import Outcome, Split, SweepContext
 from tune_runner.records import EpisodeRecord, Records, RowRecord
-from tune_runner.space import READ_BY
+from tune_runner.space import scoring_values
 
 _CURVE_POINTS = 500  # of a loss curve: more cannot be seen, and 4 curves of 1e5 steps would be 400 requests
 _LONGEST_TAG = 2_000  # characters of an error message; MLflow takes 8,000
@@ -95,10 +95,7 @@ def content(context: SweepContext, outcome: Outcome, episodes: Sequence[EpisodeR
             del params["lambda_np"]  # weighs a loss that is not there; a value would plot as if it mattered
     if episodes:
         steps, scoring = best_row(episodes, context.objective)
-        params |= {"steps": str(steps)} | {name: str(value) for name, value in asdict(scoring).items()}
-        for name, readers in READ_BY.items():
-            if scoring.scorer not in readers:
-                del params[name]
+        params |= {"steps": str(steps)} | {name: str(value) for name, value in scoring_values(scoring).items()}
         metrics = _row_metrics(episodes, (steps, scoring))
     return Content(
         name=f"trial-{outcome.trial:04d}",

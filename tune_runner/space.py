@@ -7,16 +7,16 @@ Optuna's names are flat: a parameter has its own name, one under a choice `<valu
 that is sampled as its complement `1-<name>` (`1-beta`), so that its storage never shows one number and means another.
 """
 
-from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from itertools import product
 from typing import Literal
 
 import optuna
 
-from coftad.scorers import SCORERS
+from coftad.scorers import reads
 from coftad.trial import TrialConfig
-from coftad.types import FineTuning, ScorerName, Scoring
+from coftad.types import FineTuning, Scoring
 from tune_runner.parameters import Choice, Int, LogComplement, Parameter, Parameters
 from tune_runner.yaml_lines import Scalar, shown
 
@@ -28,11 +28,6 @@ KINDS: Mapping[str, Kind] = {
     **{each.name: "training" for each in fields(FineTuning)},
     **{each.name: "scoring" for each in fields(Scoring)},
     "steps": "trajectory",
-}
-READ_BY: Mapping[str, Set[ScorerName]] = {  # scoring fields that not all scorers read
-    "epsilon": {"gaussian"},
-    "neighbours": {"knn"},
-    "l2_norm": SCORERS.keys(),
 }
 
 
@@ -62,12 +57,16 @@ def optuna_fields(space: Space) -> dict[str, str]:
 
 
 def as_written(space: Space, params: Mapping[str, Scalar]) -> dict[str, Scalar]:
-    """Optuna's names and values as the user writes them: `beta`, not `1-beta`; one under a choice keeps its prefix."""
-    return {
-        prefix + name: parameter.decode(params[own])
-        for prefix, name, parameter in walk(space.parameters)
-        if (own := optuna_name(prefix, name, parameter)) in params
+    """Optuna's names and values as the user writes them, in the order of the file: `beta`, not `1-beta`, and its value
+    is the float that is trained with; one under a choice keeps its prefix. Names that the space lacks stay as they are.
+    """
+    known = {optuna_name(*each): each for each in walk(space.parameters)}
+    written = {
+        prefix + name: parameter.decode(params[stored])
+        for stored, (prefix, name, parameter) in known.items()
+        if stored in params
     }
+    return written | {name: value for name, value in params.items() if name not in known}
 
 
 def suggest(space: Space, trial: optuna.trial.BaseTrial) -> dict[str, Scalar]:
@@ -137,8 +136,13 @@ def _axes(
 
 def _relevant(scoring: Scoring) -> Scoring:
     """With what this scorer does not read at its default, so that equal rows are equal and scored once."""
-    values = {each.name: getattr(scoring, each.name) for each in fields(Scoring)}
-    return Scoring(**{k: v for k, v in values.items() if k not in READ_BY or scoring.scorer in READ_BY[k]})
+    return Scoring(**scoring_values(scoring))  # type: ignore[arg-type]
+
+
+def scoring_values(scoring: Scoring) -> dict[str, Scalar]:
+    """Field -> value of those fields that its scorer reads, in the order of `Scoring`: what a reader is shown of it."""
+    read = reads(scoring.scorer)
+    return {name: value for name, value in asdict(scoring).items() if name in read}
 
 
 def training_config(space: Space, fixed: Mapping[str, Scalar], suggestion: Mapping[str, Scalar]) -> TrialConfig:

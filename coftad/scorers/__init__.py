@@ -1,7 +1,8 @@
 """From features to anomaly scores, for a whole list of scoring values in one pass.
 
-To add a scorer: a file here with a function of features, a line in SCORERS, its name in `coftad.types.ScorerName`.
-PatchCore is no function of pooled features and not in SCORERS: `coftad.scoring` gives it the feature maps it needs.
+To add a scorer: a file here with a function of features and READS, the fields of `Scoring` that its scores depend on; a
+line in SCORERS and in READS; its name in `coftad.types.ScorerName`. PatchCore is no function of pooled features and not
+in SCORERS: `coftad.scoring` gives it the feature maps it needs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from coftad.scorers import deep_isolation_forest, gaussian, isolation_forest, knn
+from coftad.scorers import deep_isolation_forest, gaussian, isolation_forest, knn, patchcore
 from coftad.types import ScorerName, Scoring
 
 
@@ -38,6 +39,22 @@ SCORERS: Mapping[ScorerName, Callable[[Tensor, int], Callable[[Tensor, Scoring],
     "isolation_forest": _isolation_forest,
     "deep_isolation_forest": _deep_isolation_forest,
 }
+
+READS: Mapping[ScorerName, frozenset[str]] = {
+    "gaussian": gaussian.READS,
+    "knn": knn.READS,
+    "isolation_forest": isolation_forest.READS,
+    "deep_isolation_forest": deep_isolation_forest.READS,
+    "patchcore": patchcore.READS,
+}
+
+
+def reads(scorer: ScorerName) -> frozenset[str]:
+    """The fields of `Scoring` that the scores of this scorer depend on, `scorer` among them.
+
+    Two scorings of one scorer that differ only in other fields give the same scores, bit for bit.
+    """
+    return READS[scorer] | {"scorer"}
 
 
 class Fits:
@@ -75,4 +92,4 @@ def _input(features: Tensor, scoring: Scoring) -> Tensor:
     return normalize(features, dim=-1) if scoring.l2_norm else features
 
 
-__all__ = ["SCORERS", "Fits"]
+__all__ = ["READS", "SCORERS", "Fits", "reads"]

@@ -22,6 +22,8 @@ from torch import Tensor
 
 from coftad.seeding import numpy_generator, torch_generator
 
+READS = frozenset({"n_a", "l2_norm"})  # fields of Scoring
+
 REPRESENTATIONS = 50
 TREES = 6  # on each representation
 SAMPLES = 256  # a tree's, at most

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+READS = frozenset({"n_a", "l2_norm", "epsilon"})  # fields of Scoring
+
 
 @dataclass(frozen=True, eq=False)
 class Moments:

@@ -6,6 +6,8 @@ import torch
 from sklearn.ensemble import IsolationForest
 from torch import Tensor
 
+READS = frozenset({"n_a", "l2_norm"})  # fields of Scoring
+
 
 def fit(support_ND: Tensor, seed: int) -> Callable[[Tensor], Tensor]:
     """A function from (M, D) features to (M,) scores in (0, 1): higher is more anomalous."""

@@ -5,6 +5,8 @@ from torch import Tensor
 
 from coftad.types import InputError
 
+READS = frozenset({"n_a", "l2_norm", "neighbours"})  # fields of Scoring
+
 
 def score(support_ND: Tensor, z_MD: Tensor, neighbours: int) -> Tensor:
     """(M,): mean Euclidean distance to the `neighbours` nearest of the N augmented support features."""

@@ -18,6 +18,8 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 from coftad.seeding import torch_generator
 
+READS = frozenset({"n_a"})  # fields of Scoring; patches of feature maps are not normalised
+
 CANDIDATES = 10_000  # the support patches that a coreset is found in
 BANK = 1_000  # of which it keeps so many; all 3,200 of 5 shots, n_a 10 and 64 px tell tiles apart no better
 PROJECTED = 128  # dimensions that the coreset is found in, as in the authors' code
