@@ -34,7 +34,8 @@ from scipy.ndimage import median_filter
 
 from coftad.metrics import Metrics
 from coftad.trial import Row, TrialResult
-from tune_runner import cluster, plan, run
+from tune_runner import cluster, plan, resources, run
+from tune_runner.directory import new_directory
 from tune_runner.searcher import sampler
 from tune_runner.space import suggest
 from tune_runner.spec import SweepSpec, load
@@ -170,10 +171,10 @@ def without_pictures() -> Iterator[None]:
 def ours(folder: Path, trials: int, sampler_name: str, *, tracked: bool = True) -> Measured:
     spec = specification(folder, trials, sampler_name, tracked=tracked)
     prepared = plan.prepare(spec)
-    share = cluster.Share(cpu=1, gpu=0, concurrent=CONCURRENT)
+    share = resources.Share(cpu=1, gpu=0, concurrent=CONCURRENT)
     meter = Meter()
     console = Console(file=meter, width=200)
-    directory = run.new_directory(spec)
+    directory = new_directory(spec)
     start = time.perf_counter()
     with cluster.connected(None, insecure=False):
         run.drive(prepared, directory, share, console, NothingTrainable)

@@ -23,10 +23,11 @@ from tune_runner.plan import Prepared
 from tune_runner.progress import Progress
 from tune_runner.reconcile import verdict, whole
 from tune_runner.records import EpisodeRecord, Records, RowRecord, Scores
-from tune_runner.searcher import INTERRUPTED, StudySearcher
+from tune_runner.searcher import StudySearcher
 from tune_runner.study.scored import labels_and_scores
 from tune_runner.tracking import Tracker
 from tune_runner.trainable import TRIAL_CONFIG, FinishedEpisode
+from tune_runner.trial_state import INTERRUPTED
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from coftad.types import InputError
-from tune_runner.journal import RecordingError
-from tune_runner.ledger import DirectoryInUse
+from tune_runner.journal import DirectoryInUse, RecordingError
 
 _DESCRIPTION = """\
 Fine-tune COFT-AD many times and say which settings are good and which matter, on this machine's cores or GPUs.
@@ -175,7 +174,7 @@ def _run(given: argparse.Namespace, console: Console) -> int:
         uri = given.tracking_uri
         return max([doctor(each, console, fix=given.fix, tracking_uri=uri) for each in _sweeps(given.doctor, console)])
     if given.compare is not None:
-        from tune_runner.parted import sweeps
+        from tune_runner.parts_index import sweeps
         from tune_runner.study.compare import compare
 
         return compare([each for directory in given.compare for each in sweeps(directory)], console)
@@ -195,7 +194,7 @@ def _run(given: argparse.Namespace, console: Console) -> int:
 
 def _sweeps(directory: Path, console: Console) -> Iterator[Path]:
     """Those that a directory stands for, each announced where they are several."""
-    from tune_runner.parted import sweeps
+    from tune_runner.parts_index import sweeps
 
     for each in sweeps(directory):
         if each != directory:

@@ -16,18 +16,17 @@ from optuna.trial import FrozenTrial
 from rich.console import Console
 
 from coftad.types import InputError
-from tune_runner import cluster, doctor_mlflow, doctor_records, doctor_study, plan, run
+from tune_runner import build_context, doctor_mlflow, doctor_records, doctor_study, plan, resources
 from tune_runner.context import SweepContext
+from tune_runner.directory import SPEC
 from tune_runner.disagreement import Disagreement
 from tune_runner.doctor_mlflow import Expected, Target
 from tune_runner.doctor_records import Shelf
-from tune_runner.journal import RecordingError, write_whole
-from tune_runner.ledger import DirectoryInUse
+from tune_runner.journal import DirectoryInUse, RecordingError, write_whole
 from tune_runner.lock import driving, in_use
 from tune_runner.objective import Objective
 from tune_runner.reconcile import STUDY, load_study, outcomes, reconcile, verdict
 from tune_runner.records import Records
-from tune_runner.run import SPEC
 from tune_runner.spec import SweepSpec, load
 
 CONTEXT, IMAGES = "context.json", "images.npz"
@@ -227,9 +226,9 @@ def _is_tracked(sweep: _Sweep) -> bool:
 def _context_anew(directory: Path, tracking_uri: str | None) -> SweepContext:
     """From the images, as a driver does before it starts. Raises InputError, RecordingError."""
     over = [] if tracking_uri is None else [f"tracking.uri={json.dumps(tracking_uri)}"]
-    spec = load(directory / SPEC, over, cluster.hardware())
-    share = cluster.share(spec.resources, cluster.hardware(), spec.budget.trials)
-    context = run.context(plan.prepare(spec), directory, share)
+    spec = load(directory / SPEC, over, resources.hardware())
+    share = resources.share(spec.resources, resources.hardware(), spec.budget.trials)
+    context = build_context.context(plan.prepare(spec), directory, share)
     assert context is not None
     for name in (CONTEXT, IMAGES):  # else the sound one of the two would pass for both
         (directory / name).unlink(missing_ok=True)

@@ -21,7 +21,7 @@ from tune_runner.journal import RecordingError
 from tune_runner.objective import Objective
 from tune_runner.reconcile import STUDY, configuration, verdict
 from tune_runner.records import EpisodeRecord
-from tune_runner.searcher import DUPLICATE, INTERRUPTED, reason
+from tune_runner.trial_state import DUPLICATE, INTERRUPTED, reason
 
 _ENDED_WELL = (TrialState.COMPLETE, TrialState.PRUNED)
 

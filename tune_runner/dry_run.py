@@ -6,14 +6,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tune_runner import cluster, parted, plan
+from tune_runner import availability, plan, resources
 from tune_runner.spec import Part, SweepSpec, load_parts
 
 
 def dry_run(path: Path, overrides: Sequence[str], console: Console, *, allow_partial: bool = False) -> int:
     """The exit code. Raises InputError for mistakes in the file. A public data set that is not here, of one sweep or of
     some parts, is no mistake of the file: it is told, and where to get it."""
-    parts = load_parts(path, overrides, cluster.hardware(), allow_partial=allow_partial)
+    parts = load_parts(path, overrides, resources.hardware(), allow_partial=allow_partial)
     if parts[0].name or _to_be_got(parts[0]):
         _show_parts(parts, console)
     else:
@@ -23,13 +23,13 @@ def dry_run(path: Path, overrides: Sequence[str], console: Console, *, allow_par
 
 def _to_be_got(part: Part) -> bool:
     """Whether a public data set, or some of it, is not here."""
-    return hasattr(part.spec.dataset.source, "allow_partial") and bool(parted.lacking(part))
+    return hasattr(part.spec.dataset.source, "allow_partial") and bool(availability.lacking(part))
 
 
 def _show(spec: SweepSpec, console: Console, folder: str = "") -> float:
     """Seconds that it would take."""
     prepared = plan.prepare(spec)
-    share = cluster.share(spec.resources, cluster.hardware(), spec.budget.trials)
+    share = resources.share(spec.resources, resources.hardware(), spec.budget.trials)
     cost = plan.estimate(
         prepared, concurrent=share.concurrent, threads=share.threads, device="auto" if share.gpu else "cpu"
     )
@@ -39,7 +39,7 @@ def _show(spec: SweepSpec, console: Console, folder: str = "") -> float:
 
 def _show_parts(parts: Sequence[Part], console: Console) -> None:
     """The cost is that of the first part that has images, times their number."""
-    missing = {part.name: parted.lacking(part) for part in parts}
+    missing = {part.name: availability.lacking(part) for part in parts}
     told = f"{len(parts)} parts" if parts[0].name else parts[0].file
     table = Table(*parts[0].choices, "trials", "episodes", "images", title=told, title_justify="left")
     for part in parts:

@@ -21,6 +21,10 @@ class RecordingError(RuntimeError):
         super().__init__(f"{path}: {self.reason}")
 
 
+class DirectoryInUse(RuntimeError):
+    """Another living process drives this directory's sweep, or sends its records."""
+
+
 def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write a file that is complete or absent, and on the disk when this returns.
 

@@ -7,9 +7,11 @@ from pathlib import Path
 from rich.console import Console
 
 from coftad.types import InputError
-from tune_runner import cluster, parted, plan
-from tune_runner.run import SPEC, drive, new_directory
-from tune_runner.spec import Part, load, load_parts
+from tune_runner import availability, cluster, parted, plan, resources
+from tune_runner.directory import SPEC, new_directory
+from tune_runner.parts_index import is_parted
+from tune_runner.run import drive
+from tune_runner.spec import Hardware, Part, load, load_parts
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Where:
     address: str | None = None
     insecure: bool = False
 
-    def connect(self) -> AbstractContextManager[cluster.Hardware]:
+    def connect(self) -> AbstractContextManager[Hardware]:
         return cluster.connected(self.address, insecure=self.insecure)
 
 
@@ -29,12 +31,12 @@ def start(
     """What the file asks for: one sweep, or one of each of its parts. The exit code and the directory. Raises
     InputError, RecordingError."""
 
-    def read(hardware: cluster.Hardware) -> list[Part]:
+    def read(hardware: Hardware) -> list[Part]:
         return load_parts(path, overrides, hardware, allow_partial=allow_partial)
 
-    parts = read(cluster.hardware())  # mistakes show before a cluster is asked
+    parts = read(resources.hardware())  # mistakes show before a cluster is asked
     if parts[0].name:
-        parted.check(parts)
+        availability.check(parts)
     with where.connect() as found:
         if where.address is not None:
             parts = read(found)  # `profile: auto` means the cluster's hardware
@@ -42,7 +44,7 @@ def start(
             directory = parted.new_directory(parts)
             return parted.drive_all(directory, parts, found, console), directory
         prepared = plan.prepare(parts[0].spec)
-        share = cluster.share(prepared.spec.resources, found, prepared.spec.budget.trials)
+        share = resources.share(prepared.spec.resources, found, prepared.spec.budget.trials)
         directory = new_directory(prepared.spec)
         return drive(prepared, directory, share, console), directory
 
@@ -50,7 +52,7 @@ def start(
 def resume(directory: Path, path: Path | None, overrides: list[str], where: Where, console: Console) -> int:
     """Go on with a sweep that was interrupted, from its study and its records. path: the sweep's file, if it should be
     compared with what the directory was made from."""
-    if parted.is_parted(directory):
+    if is_parted(directory):
         if path is not None:
             raise InputError(f"--sweep: {directory} holds parts; --resume without --sweep goes on with all of them")
         parts = parted.read_parts(directory, overrides)
@@ -58,8 +60,8 @@ def resume(directory: Path, path: Path | None, overrides: list[str], where: Wher
             return parted.drive_all(directory, parts, found, console)
     if not (directory / SPEC).is_file():
         raise InputError(f"--resume: {directory} is not a sweep's directory: it has no {SPEC}")
-    spec = load(path or directory / SPEC, overrides, cluster.hardware())
+    spec = load(path or directory / SPEC, overrides, resources.hardware())
     with where.connect() as found:
         prepared = plan.prepare(spec)
-        share = cluster.share(spec.resources, found, spec.budget.trials)
+        share = resources.share(spec.resources, found, spec.budget.trials)
         return drive(prepared, directory, share, console)

@@ -13,7 +13,7 @@ from typing import IO, Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from tune_runner.context import Outcome
-from tune_runner.journal import Journal, RecordingError
+from tune_runner.journal import DirectoryInUse, Journal, RecordingError
 
 ParentStatus = Literal["FINISHED", "FAILED", "KILLED"]
 PARENT = -1
@@ -29,10 +29,6 @@ class Finish(BaseModel):
     files: tuple[str, ...]
     status: ParentStatus
     at_ms: int
-
-
-class DirectoryInUse(RuntimeError):
-    """Another living process sends this directory's records."""
 
 
 class Ledger:

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tune_runner.journal import RecordingError
-from tune_runner.ledger import DirectoryInUse
+from tune_runner.journal import DirectoryInUse, RecordingError
 
 DRIVER = "driver.lock"
 _LOCKS = (DRIVER, "tracking.lock")  # of whoever changes study and records, and of whoever sends to MLflow

@@ -20,8 +20,8 @@ from tune_runner.context import Outcome
 from tune_runner.journal import RecordingError
 from tune_runner.objective import Objective, best_row, mean_criteria, values
 from tune_runner.records import EpisodeRecord, Records
-from tune_runner.searcher import INTERRUPTED, counts, reason
 from tune_runner.spec import SweepSpec, load
+from tune_runner.trial_state import INTERRUPTED, counts, reason
 
 STUDY = "study.db"
 _STATES: dict[TrialState, Literal["complete", "pruned", "failed"]] = {

@@ -9,7 +9,7 @@ from rich.console import Console
 from coftad import trial
 from coftad.devices import pick, repeatable
 from coftad.types import InputError
-from tune_runner import cluster, plan
+from tune_runner import plan, resources
 from tune_runner.objective import best_row, values
 from tune_runner.reconcile import load_study
 from tune_runner.records import Records
@@ -23,7 +23,7 @@ def reproduce(directory: Path, number: int, console: Console) -> int:
     if not records:
         known = ", ".join(map(str, Records(directory).episodes())) or "none"
         raise InputError(f"--trial: {number} has no finished episode in {directory}; these have: {known}")
-    spec = load(directory / "sweep.yaml", [], cluster.hardware())
+    spec = load(directory / "sweep.yaml", [], resources.hardware())
     prepared = plan.prepare(spec)
     refuse_other_weights(directory, prepared, "--reproduce")
     same = True

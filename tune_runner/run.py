@@ -1,10 +1,7 @@
 """One sweep from a checked specification to a report: Tuner, interruption, validation, tracking."""
 
-import contextlib
 import difflib
-import shlex
 from collections.abc import Callable
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -12,60 +9,30 @@ import optuna
 from rich.console import Console
 
 from coftad.types import InputError
-from tune_runner import cluster, environment, plan, validation
+from tune_runner import environment, plan, validation
+from tune_runner.build_context import context
 from tune_runner.callback import Halt, SweepCallback
-from tune_runner.commands import commands, python
-from tune_runner.context import SweepContext, git_tags
+from tune_runner.commands import commands
+from tune_runner.directory import SPEC, write_spec
 from tune_runner.interruption import EXIT_CODE, on_interrupt
-from tune_runner.journal import RecordingError, write_whole
+from tune_runner.journal import RecordingError
 from tune_runner.lock import driving
 from tune_runner.plan import Prepared
 from tune_runner.progress import Progress
 from tune_runner.reconcile import STUDY, outcomes, reconcile
 from tune_runner.records import Records
 from tune_runner.refresh import Refresher
-from tune_runner.searcher import StudySearcher, counts, create_or_load
-from tune_runner.space import walk
+from tune_runner.resources import Share
+from tune_runner.searcher import StudySearcher, create_or_load
 from tune_runner.spec import SweepSpec
 from tune_runner.study import report
 from tune_runner.study.summary import Summary, best_trial
 from tune_runner.tracking import Tracker
 from tune_runner.trainable import CoftTrainable
+from tune_runner.trial_state import counts
 from tune_runner.tuning import fit
 
-SPEC = "sweep.yaml"
 _CLOSING = 25.0  # seconds that a slow tracker may hold up the end of a sweep
-
-
-def new_directory(spec: SweepSpec) -> Path:
-    """An empty `output/name/<local time>` with the resolved specification in it. RecordingError if it can't be made."""
-    directory = dated_directory(spec.output / spec.name)
-    write_spec(spec, directory)
-    return directory
-
-
-def dated_directory(parent: Path) -> Path:
-    """A new, empty `<local time>` in `parent`. Raises RecordingError."""
-    stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        for suffix in ("", *(f"_{number}" for number in range(2, 100))):
-            directory = parent / (stamp + suffix)
-            with contextlib.suppress(FileExistsError):
-                directory.mkdir()
-                break
-    except OSError as error:
-        raise RecordingError(parent, error) from error
-    return directory
-
-
-def write_spec(spec: SweepSpec, directory: Path) -> None:
-    """Keep the specification with the results, in a folder that may not exist yet. Raises RecordingError."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RecordingError(directory, error) from error
-    write_whole(directory / SPEC, lambda file: file.write(spec.to_yaml().encode()))
 
 
 def open_study(directory: Path, spec: SweepSpec) -> optuna.Study:
@@ -88,44 +55,6 @@ def open_study(directory: Path, spec: SweepSpec) -> optuna.Study:
             + "\nUndo the change, or start a new sweep. Only budget, resources, tracking and output may change"
         )
     return study
-
-
-def context(prepared: Prepared, directory: Path, share: cluster.Share) -> SweepContext | None:
-    """What MLflow shows beside the records; None if tracking is off."""
-    spec = prepared.spec
-    if spec.tracking.uri is None:
-        return None
-    tags = git_tags()
-    for name, found in prepared.weights.items():
-        tags[f"weights.{name}"] = f"{spec.trainer.weights_of(name)}: {found.kind}"
-        tags[f"weights_sha256.{name}"] = found.sha256 or "none"
-    if prepared.banner:
-        tags["coftad.warning"] = prepared.banner
-    return SweepContext(
-        name=spec.name,
-        directory=directory,
-        tracking_uri=spec.tracking.uri,
-        experiment=spec.tracking.experiment,
-        image_set=prepared.image_set,
-        episodes=dict(enumerate(prepared.episodes)),
-        common={
-            "seed": spec.seed,
-            "dataset": spec.dataset.name,
-            "image_size": spec.dataset.image_size,
-            "shots": spec.dataset.protocol.shots,
-            "holdout": spec.dataset.protocol.holdout,
-            "episodes": spec.episodes,
-            "sampler": spec.search.sampler,
-            "scheduler": spec.search.scheduler,
-            "profile": spec.profile,
-            "weights": str(spec.trainer.weights),
-            "threads": share.threads,
-        },
-        tags=tags,
-        reproduce=f"{python()} --reproduce {shlex.quote(str(directory))} --trial {{trial}}",
-        varied=tuple(dict.fromkeys(name for _, name, _ in walk(spec.space.parameters))),
-        objective=spec.objective,
-    )
 
 
 def _same_inputs(study: optuna.Study, prepared: Prepared, directory: Path) -> None:
@@ -158,7 +87,7 @@ def _same_inputs(study: optuna.Study, prepared: Prepared, directory: Path) -> No
 def drive(
     prepared: Prepared,
     directory: Path,
-    share: cluster.Share,
+    share: Share,
     console: Console,
     trainable: type[CoftTrainable] = CoftTrainable,
     *,
@@ -173,7 +102,7 @@ def drive(
 def _drive(
     prepared: Prepared,
     directory: Path,
-    share: cluster.Share,
+    share: Share,
     console: Console,
     trainable: type[CoftTrainable],
     told: bool,
@@ -234,7 +163,7 @@ def _validate(
     prepared: Prepared,
     study: optuna.Study,
     directory: Path,
-    share: cluster.Share,
+    share: Share,
     progress: Progress,
     halt: Halt,
     trainable: type[CoftTrainable],

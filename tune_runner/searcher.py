@@ -1,18 +1,18 @@
 """The Optuna study as a Ray Tune Searcher. The study's storage is the only truth about trials.
 
-Ray asks here for configurations; `run.py` tells results as soon as they are recorded. Each trial in the storage carries
-Ray's trial id, and every end has its own state: COMPLETE, PRUNED (stopped by the scheduler), FAIL with a `reason`.
+Ray asks here for configurations; `callback.py` tells results as soon as they are recorded. Each trial in the storage
+carries Ray's trial id, and every end has its own state: COMPLETE, PRUNED (stopped by the scheduler), FAIL with a
+`reason`.
 A trial that was only interrupted fails with the reason `interrupted`, and its parameters wait in the queue for the
 next driver.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import optuna
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from coftad.seeding import derive
@@ -22,10 +22,7 @@ from tune_runner.space import Space, suggest, training_config
 from tune_runner.spec import SweepSpec
 from tune_runner.trainable import TRIAL_CONFIG
 from tune_runner.transactions import JoinableStorage, together
-
-INTERRUPTED = "interrupted"
-DUPLICATE = "duplicate"
-_NOT_COUNTED = (INTERRUPTED, DUPLICATE)
+from tune_runner.trial_state import DUPLICATE, INTERRUPTED, counted, counts
 
 # So many repeated suggestions in a row mean that the space has nothing new to offer.
 MOST_DUPLICATES = 200
@@ -52,19 +49,6 @@ def create_or_load(storage: str, name: str) -> optuna.Study:
     return optuna.create_study(
         study_name=name, storage=JoinableStorage(storage), direction="maximize", load_if_exists=True
     )
-
-
-def reason(trial: FrozenTrial) -> str | None:
-    return trial.user_attrs.get("reason")
-
-
-def counts(trial: FrozenTrial) -> bool:
-    """Whether a trial is one of the number the sweep was asked for: ended, and not merely interrupted or repeated."""
-    return trial.state.is_finished() and reason(trial) not in _NOT_COUNTED
-
-
-def counted(trials: Iterable[FrozenTrial]) -> int:
-    return sum(map(counts, trials))
 
 
 @dataclass(frozen=True)
@@ -168,7 +152,7 @@ class StudySearcher(Searcher):
         return optuna.Trial(self.study, self.study._storage.create_new_trial(self.study._study_id))
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Told by run.py instead, which knows the reason."""
+        """Nothing: `callback.py` calls `complete` or `fail`, because it knows the reason."""
 
     def complete(self, trial_id: str, value: float, attributes: dict[str, Any], *, pruned: bool) -> None:
         trial = self.running.pop(trial_id).trial

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tune_runner import child_run
 from tune_runner.context import Outcome, SweepContext
+from tune_runner.directory import artifact_folder
 from tune_runner.journal import RecordingError
 from tune_runner.ledger import PARENT, Finish, Ledger, ParentStatus
 from tune_runner.mlflow_store import Store, is_permanent, page, prepare_environment
@@ -339,11 +340,6 @@ def sync(
     finally:
         unsent = tracker.close(timeout)
     return SyncReport(sent=tracker.sent, unsent=unsent, problem=tracker.problem)
-
-
-def artifact_folder(directory: Path, trial: int) -> Path:
-    """Where a configuration's pictures and scores are, MLflow or not."""
-    return directory / "artifacts" / f"trial-{trial:04d}"
 
 
 __all__ = ["Outcome", "SweepContext", "SyncReport", "Tracker", "artifact_folder", "sync"]

@@ -6,11 +6,11 @@ from pathlib import Path
 from ray import tune
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
 
-from tune_runner import cluster
 from tune_runner.callback import Halt, SweepCallback
 from tune_runner.journal import RecordingError
 from tune_runner.plan import Prepared
 from tune_runner.ray_client import tuner
+from tune_runner.resources import Share
 from tune_runner.searcher import StudySearcher
 from tune_runner.spec import SweepSpec
 from tune_runner.trainable import CoftTrainable, Inputs
@@ -18,7 +18,7 @@ from tune_runner.trainable import CoftTrainable, Inputs
 _ROUND = 5000  # trials that Tune is given at a time, 40 kB of memory each; starting its workers anew costs seconds
 
 
-def inputs(prepared: Prepared, share: cluster.Share) -> Inputs:
+def inputs(prepared: Prepared, share: Share) -> Inputs:
     states = {
         name: None if found.state is None else {key: value.numpy() for key, value in found.state.items()}
         for name, found in prepared.weights.items()
@@ -50,7 +50,7 @@ def scheduler(spec: SweepSpec) -> TrialScheduler:
 
 def fit(
     prepared: Prepared,
-    share: cluster.Share,
+    share: Share,
     searcher: StudySearcher,
     callback: SweepCallback,
     halt: Halt,

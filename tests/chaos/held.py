@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from tests.chaos.harness import Sweep
 from tune_runner.reconcile import load_study
 from tune_runner.records import Records
-from tune_runner.searcher import counts
+from tune_runner.trial_state import counts
 
 Configuration = tuple[tuple[str, object], ...]
 

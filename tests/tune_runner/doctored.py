@@ -10,7 +10,7 @@ from rich.console import Console
 
 from tune_runner.doctor import diagnose, doctor
 from tune_runner.reconcile import load_study
-from tune_runner.searcher import counts
+from tune_runner.trial_state import counts
 
 
 class Shown:

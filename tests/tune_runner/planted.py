@@ -13,8 +13,9 @@ from PIL import Image
 from coftad.metrics import evaluate
 from coftad.types import FineTuning
 from tests.tune_runner.tiny import TINY
-from tune_runner import cluster, plan, run
+from tune_runner import build_context, plan, resources, run
 from tune_runner.context import Outcome
+from tune_runner.directory import SPEC, new_directory
 from tune_runner.plan import Prepared
 from tune_runner.reconcile import load_study, verdict
 from tune_runner.records import EpisodeRecord, Records, RowRecord, Scores
@@ -23,7 +24,7 @@ from tune_runner.spec import load
 from tune_runner.tracking import Tracker
 from tune_runner.trainable import TRIAL_CONFIG
 
-SHARE = cluster.Share(cpu=1, gpu=0, concurrent=1)
+SHARE = resources.Share(cpu=1, gpu=0, concurrent=1)
 
 
 def images(folder: Path, normal: int = 24, abnormal: int = 12) -> None:
@@ -110,7 +111,7 @@ class Planted:
         return number
 
     def tracker(self) -> Tracker:
-        context = run.context(self.prepared, self.directory, SHARE)
+        context = build_context.context(self.prepared, self.directory, SHARE)
         assert context is not None
         context.save()
         return Tracker(context)
@@ -123,8 +124,8 @@ def begin(folder: Path, **changes: object) -> Planted:
     dataset = {"name": "folder", "root": str(folder / "images"), "image_size": 32, "shots": 4, "holdout": 0.5}
     settings = {**TINY, "dataset": dataset, "output": str(folder / "runs"), "tracking": None, **changes}
     (folder / "sweep.yaml").write_text(yaml.safe_dump(settings))
-    prepared = plan.prepare(load(folder / "sweep.yaml", [], cluster.hardware()))
-    directory = run.new_directory(prepared.spec)
+    prepared = plan.prepare(load(folder / "sweep.yaml", [], resources.hardware()))
+    directory = new_directory(prepared.spec)
     study = run.open_study(directory, prepared.spec)
     return Planted(prepared, directory, StudySearcher(study, prepared.spec))
 
@@ -142,7 +143,7 @@ def whole_sweep(folder: Path, **changes: object) -> Planted:
         for trial, state in enumerate(("complete", "complete", "pruned", "failed")):
             why = "non_finite" if state == "failed" else ""
             tracker.ended(Outcome(trial=trial, state=state, ray_trial=f"ray_{trial}", reason=why))
-        tracker.finish({"test_auroc": 0.5}, [planted.directory / run.SPEC])
+        tracker.finish({"test_auroc": 0.5}, [planted.directory / SPEC])
         assert tracker.close(60) == 0, tracker.problem
     return planted
 

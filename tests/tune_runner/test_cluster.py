@@ -12,19 +12,19 @@ from optuna.trial import TrialState
 
 from coftad.types import InputError
 from tests.tune_runner.tiny import TINY
-from tune_runner import cluster
+from tune_runner import cluster, resources
 from tune_runner.records import Records
 from tune_runner.spec import Hardware, Resources
 
 
 def test_what_fits_on_the_hardware():
-    assert cluster.share("auto", Hardware(cpus=2), 10) == cluster.Share(1, 0, 2)
-    assert cluster.share("auto", Hardware(cpus=64, gpus=4), 100) == cluster.Share(1, 0.5, 8)
-    assert cluster.share(Resources(cpu=4), Hardware(cpus=10), 100).concurrent == 2
-    assert cluster.share(Resources(cpu=0.5), Hardware(cpus=2), 3).concurrent == 3
-    assert cluster.share(Resources(cpu=0.5), Hardware(cpus=2), 3).threads == 1
+    assert resources.share("auto", Hardware(cpus=2), 10) == resources.Share(1, 0, 2)
+    assert resources.share("auto", Hardware(cpus=64, gpus=4), 100) == resources.Share(1, 0.5, 8)
+    assert resources.share(Resources(cpu=4), Hardware(cpus=10), 100).concurrent == 2
+    assert resources.share(Resources(cpu=0.5), Hardware(cpus=2), 3).concurrent == 3
+    assert resources.share(Resources(cpu=0.5), Hardware(cpus=2), 3).threads == 1
     with pytest.raises(InputError, match="asks for 1 cores and 1 GPUs; there are 8 cores and 0 GPUs"):
-        cluster.share(Resources(gpu=1), Hardware(cpus=8), 3)
+        resources.share(Resources(gpu=1), Hardware(cpus=8), 3)
 
 
 @pytest.fixture

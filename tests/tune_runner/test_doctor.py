@@ -18,7 +18,7 @@ from tests.tune_runner.doctored import (
     write_lines,
 )
 from tune_runner.doctor import diagnose
-from tune_runner.ledger import DirectoryInUse
+from tune_runner.journal import DirectoryInUse
 from tune_runner.lock import driving, in_use
 from tune_runner.spec import load
 

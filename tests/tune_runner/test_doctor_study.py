@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 from tests.tune_runner.doctored import is_queued_again, lines, named_and_mended, scores, trials, write_lines
 from tune_runner.reconcile import load_study, verdict
 from tune_runner.records import Records
-from tune_runner.searcher import DUPLICATE, INTERRUPTED, counts
+from tune_runner.trial_state import DUPLICATE, INTERRUPTED, counts
 
 pytestmark = pytest.mark.slow  # a real MLflow database for every case
 

@@ -12,7 +12,8 @@ from rich.console import Console
 
 from tests.tune_runner.faults import DiesWhenReused, Faulty
 from tests.tune_runner.tiny import TINY
-from tune_runner import cluster, plan, run, tuning
+from tune_runner import cluster, plan, resources, run, tuning
+from tune_runner.directory import new_directory
 from tune_runner.spec import Hardware, load
 from tune_runner.trainable import failure
 
@@ -33,9 +34,9 @@ def sweep(tmp_path, faults, monkeypatch, trainable=Faulty, **changes):
     path = tmp_path / "sweep.yaml"
     path.write_text(yaml.safe_dump(content))
     prepared = plan.prepare(load(path, [], Hardware(cpus=2)))
-    directory = run.new_directory(prepared.spec)
+    directory = new_directory(prepared.spec)
     console = Console(file=io.StringIO(), width=200)
-    code = run.drive(prepared, directory, cluster.Share(1, 0, 2), console, trainable)
+    code = run.drive(prepared, directory, resources.Share(1, 0, 2), console, trainable)
     study = optuna.load_study(study_name=None, storage=f"sqlite:///{directory}/study.db")
     return code, {trial.params["lambda_pp"]: trial for trial in study.get_trials()}, console.file.getvalue()
 

@@ -12,7 +12,7 @@ from tests.tune_runner import planted
 from tests.tune_runner.faults import Quick
 from tests.tune_runner.planted import SHARE
 from tests.tune_runner.sweep_files import SMALL, Files
-from tune_runner import child_run, run, tuning
+from tune_runner import build_context, child_run, tuning
 from tune_runner.context import Outcome, SweepContext
 from tune_runner.doctor import diagnose
 from tune_runner.objective import best_row, mean_criteria, values
@@ -112,7 +112,7 @@ def test_the_report_shows_auroc_and_says_that_no_labels_chose(sweep):
 def test_mlflow_shows_the_chosen_row(sweep):
     spec = sweep.prepared.spec
     tracked = load(sweep.directory / "sweep.yaml", ["tracking={uri: 'sqlite:///mlflow.db', experiment: e}"])
-    context = run.context(replace(sweep.prepared, spec=tracked), sweep.directory, SHARE)
+    context = build_context.context(replace(sweep.prepared, spec=tracked), sweep.directory, SHARE)
     context.save()
     assert SweepContext.load(sweep.directory).objective == context.objective == spec.objective
     content = child_run.content(context, Outcome(trial=0, state="complete"), sweep.records.of(0))

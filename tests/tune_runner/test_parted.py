@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from tests.tune_runner.tiny import TINY
-from tune_runner import parted
+from tune_runner.parts_index import read_index
 from tune_runner.reconcile import load_study
 
 pytestmark = pytest.mark.slow
@@ -48,7 +48,7 @@ def test_parts_run_one_after_the_other_and_lacking_ones_are_told_and_left_out(sh
     done = shell("--sweep", file, "--allow-partial")
     assert done.returncode == 0, done.stdout + done.stderr
     directory = shell.only_run()
-    index = parted.read_index(directory)
+    index = read_index(directory)
     assert [entry.folder for entry in index] == ["solder_0", "solder_2", "tiles_0", "tiles_2"]
     assert [bool(entry.missing) for entry in index] == [False, False, True, True]
     assert index[1].choices == {"dataset": "solder", "trainer.steps": "2"}

@@ -10,7 +10,8 @@ from tests.tune_runner import planted
 from tune_runner.journal import RecordingError
 from tune_runner.reconcile import load_study, outcomes, outcomes_of, reconcile, verdict
 from tune_runner.records import Records
-from tune_runner.searcher import DUPLICATE, INTERRUPTED, StudySearcher, counted, create_or_load
+from tune_runner.searcher import StudySearcher, create_or_load
+from tune_runner.trial_state import DUPLICATE, INTERRUPTED, counted
 
 
 class Killed(BaseException):

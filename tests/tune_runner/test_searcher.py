@@ -11,8 +11,9 @@ from optuna.trial import TrialState
 from tests.tune_runner.tiny import TINY
 from tune_runner.reconcile import reconcile
 from tune_runner.records import Records
-from tune_runner.searcher import DUPLICATE, INTERRUPTED, StudySearcher, counted, create_or_load
+from tune_runner.searcher import StudySearcher, create_or_load
 from tune_runner.spec import Hardware, load
+from tune_runner.trial_state import DUPLICATE, INTERRUPTED, counted
 
 
 def spec(tmp_path, **changes):

@@ -14,7 +14,7 @@ from coftad.types import FineTuning
 from tests.mlflow_server import until
 from tests.tune_runner.tracked import N_AS, POINTS, SHA, record_trial, runs_of, send, sweep
 from tune_runner import child_run
-from tune_runner.ledger import DirectoryInUse
+from tune_runner.journal import DirectoryInUse
 from tune_runner.records import RecordingError, Records, Scores
 from tune_runner.tracking import Outcome, SweepContext, SyncReport, Tracker, artifact_folder, sync
 

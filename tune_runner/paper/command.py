@@ -10,6 +10,7 @@ from rich.text import Text
 
 from coftad.types import InputError
 from tune_runner.commands import python
+from tune_runner.directory import SPEC
 from tune_runner.dry_run import dry_run
 from tune_runner.launch import Where, start
 from tune_runner.paper import runs
@@ -19,7 +20,6 @@ from tune_runner.paper.scale import scale
 from tune_runner.paper.side_by_side import cells
 from tune_runner.paper.side_by_side_page import HTML, LEGEND, Comparison, difference, figure, spread, write
 from tune_runner.rebuild import reopen
-from tune_runner.run import SPEC
 from tune_runner.spec_fields import refusal
 
 _SWEEPS = Path("sweeps", "paper")

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from coftad.types import InputError
+from tune_runner.directory import SPEC
 from tune_runner.journal import RecordingError
-from tune_runner.parted import INDEX, Entry, is_parted, read_index
+from tune_runner.parts_index import INDEX, Entry, is_parted, read_index
 from tune_runner.reconcile import load_study
 from tune_runner.records import Records
-from tune_runner.run import SPEC
 from tune_runner.yaml_lines import parse, read_text
 
 Settings = tuple[tuple[str, Any], ...]

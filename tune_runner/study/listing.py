@@ -9,9 +9,9 @@ from typing import Any
 from optuna.trial import FrozenTrial
 
 from tune_runner.ledger import known_runs
-from tune_runner.searcher import reason
 from tune_runner.study.scored import search_auroc
 from tune_runner.study.words import text
+from tune_runner.trial_state import reason
 
 _LOCAL = "http://127.0.0.1:5000"  # where `mlflow ui` serves a database
 _AT_FIRST = 50  # trials that are in the page before its script runs

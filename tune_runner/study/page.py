@@ -14,10 +14,10 @@ from plotly.offline import get_plotlyjs
 
 from tune_runner import environment
 from tune_runner.commands import reproduction
+from tune_runner.directory import artifact_folder
 from tune_runner.journal import write_whole
 from tune_runner.plan import Prepared
 from tune_runner.records import Records
-from tune_runner.searcher import counts
 from tune_runner.study.answers import answers
 from tune_runner.study.explore import MOST_LINES, MOST_MARKS
 from tune_runner.study.listing import listing, newest_runs
@@ -26,7 +26,7 @@ from tune_runner.study.scored import completed
 from tune_runner.study.summary import Summary
 from tune_runner.study.templates import template
 from tune_runner.study.words import chance, curve_title, percent, points, spread, text
-from tune_runner.tracking import artifact_folder
+from tune_runner.trial_state import counts
 
 HTML = "report.html"
 JSON = "summary.json"

@@ -14,7 +14,6 @@ from coftad.metrics import auroc_over_episodes, evaluate, interval
 from tune_runner.objective import Objective
 from tune_runner.plan import Prepared
 from tune_runner.records import Records
-from tune_runner.searcher import counts, reason
 from tune_runner.space import as_written
 from tune_runner.study import ablated
 from tune_runner.study.binned import Means, means
@@ -28,6 +27,7 @@ from tune_runner.study.optimism import Optimism, optimism
 from tune_runner.study.scored import completed, evaluated, labels_and_scores, rows, search_auroc
 from tune_runner.study.validated import Validated, against_reference, validated
 from tune_runner.study.versus import Versus
+from tune_runner.trial_state import counts, reason
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from optuna.trial import FrozenTrial
 from coftad.criteria import SIGNS
 from tune_runner.journal import write_whole
 from tune_runner.records import EpisodeRecord, Records
-from tune_runner.searcher import counts, reason
 from tune_runner.study.scored import search_auroc
 from tune_runner.study.summary import Summary
+from tune_runner.trial_state import counts, reason
 
 
 def write_tables(directory: Path, trials: Sequence[FrozenTrial], records: Records) -> list[Path]:

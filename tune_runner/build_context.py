@@ -1,0 +1,48 @@
+"""What MLflow is to show of a sweep, worked out when it is driven."""
+
+import shlex
+from pathlib import Path
+
+from tune_runner.commands import python
+from tune_runner.context import SweepContext, git_tags
+from tune_runner.plan import Prepared
+from tune_runner.resources import Share
+from tune_runner.space import walk
+
+
+def context(prepared: Prepared, directory: Path, share: Share) -> SweepContext | None:
+    """What MLflow shows beside the records; None if tracking is off."""
+    spec = prepared.spec
+    if spec.tracking.uri is None:
+        return None
+    tags = git_tags()
+    for name, found in prepared.weights.items():
+        tags[f"weights.{name}"] = f"{spec.trainer.weights_of(name)}: {found.kind}"
+        tags[f"weights_sha256.{name}"] = found.sha256 or "none"
+    if prepared.banner:
+        tags["coftad.warning"] = prepared.banner
+    return SweepContext(
+        name=spec.name,
+        directory=directory,
+        tracking_uri=spec.tracking.uri,
+        experiment=spec.tracking.experiment,
+        image_set=prepared.image_set,
+        episodes=dict(enumerate(prepared.episodes)),
+        common={
+            "seed": spec.seed,
+            "dataset": spec.dataset.name,
+            "image_size": spec.dataset.image_size,
+            "shots": spec.dataset.protocol.shots,
+            "holdout": spec.dataset.protocol.holdout,
+            "episodes": spec.episodes,
+            "sampler": spec.search.sampler,
+            "scheduler": spec.search.scheduler,
+            "profile": spec.profile,
+            "weights": str(spec.trainer.weights),
+            "threads": share.threads,
+        },
+        tags=tags,
+        reproduce=f"{python()} --reproduce {shlex.quote(str(directory))} --trial {{trial}}",
+        varied=tuple(dict.fromkeys(name for _, name, _ in walk(spec.space.parameters))),
+        objective=spec.objective,
+    )
