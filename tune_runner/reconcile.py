@@ -19,6 +19,7 @@ from coftad.types import FineTuning, InputError
 from tune_runner.context import Outcome
 from tune_runner.journal import RecordingError
 from tune_runner.objective import Objective, best_row, mean_criteria, values
+from tune_runner.patience import ENGINE
 from tune_runner.records import EpisodeRecord, Records
 from tune_runner.spec import SweepSpec, load
 from tune_runner.trial_state import INTERRUPTED, counts, reason
@@ -154,7 +155,7 @@ def load_study(directory: Path) -> optuna.Study | None:
         return None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        storage = RDBStorage(f"sqlite:///{path.absolute()}", skip_table_creation=True)
+        storage = RDBStorage(f"sqlite:///{path.absolute()}", skip_table_creation=True, engine_kwargs=ENGINE)
         names = optuna.get_all_study_names(storage)
         studies = [optuna.load_study(study_name=name, storage=storage) for name in names]
     except Exception as error:  # SQLAlchemy's, SQLite's and Optuna's have no common class

@@ -29,6 +29,7 @@ from tune_runner.study import report
 from tune_runner.study.summary import Summary, best_trial
 from tune_runner.tracking import Tracker
 from tune_runner.trainable import CoftTrainable
+from tune_runner.transactions import JoinableStorage
 from tune_runner.trial_state import counts
 from tune_runner.tuning import fit
 
@@ -39,7 +40,9 @@ def open_study(directory: Path, spec: SweepSpec) -> optuna.Study:
     """The study of a sweep's directory, new or as it was left. InputError if `spec` is not what it was made from."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     url = f"sqlite:///{(directory / STUDY).absolute()}"
-    names = optuna.get_all_study_names(url)  # one, named after what the directory was called when it was new
+    names = optuna.get_all_study_names(
+        JoinableStorage(url)
+    )  # one, named after what the directory was called when it was new
     study = create_or_load(url, names[0] if names else f"{spec.name}-{directory.name}")
     made_from = study.user_attrs
     if "fingerprint" not in made_from:  # new, or its driver was killed before it could say

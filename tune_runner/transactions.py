@@ -14,6 +14,8 @@ from optuna.storages import RDBStorage
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
+from tune_runner.patience import ENGINE
+
 
 class JoinableSession(Session):
     """joined: within `together`. broken: a step was taken back there, and with it all before it."""
@@ -39,10 +41,10 @@ class JoinableSession(Session):
 
 
 class JoinableStorage(RDBStorage):
-    """Optuna's storage in a database, whose steps `together` can join."""
+    """Optuna's storage in an SQLite file, whose steps `together` can join, and which waits for locks of others."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(url)
+        super().__init__(url, engine_kwargs=ENGINE)
         self.scoped_session = scoped_session(sessionmaker(bind=self.engine, class_=JoinableSession))
 
 
