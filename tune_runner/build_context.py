@@ -1,9 +1,8 @@
 """What MLflow is to show of a sweep, worked out when it is driven."""
 
-import shlex
 from pathlib import Path
 
-from tune_runner.commands import python
+from tune_runner.commands import moved, reproduction
 from tune_runner.context import SweepContext, git_tags
 from tune_runner.plan import Prepared
 from tune_runner.resources import Share
@@ -42,7 +41,7 @@ def context(prepared: Prepared, directory: Path, share: Share) -> SweepContext |
             "threads": share.threads,
         },
         tags=tags,
-        reproduce=f"{python()} --reproduce {shlex.quote(str(directory))} --trial {{trial}}",
+        reproduce=reproduction(directory, "{trial}") + moved(spec, directory),
         varied=tuple(dict.fromkeys(name for _, name, _ in walk(spec.space.parameters))),
         objective=spec.objective,
     )

@@ -76,7 +76,8 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="with --sweep or --resume: override a value of the file, such as trainer.lambda_pp=0.5; may be repeated",
+        help="override a value of the file, such as trainer.lambda_pp=0.5; may be repeated; with report, compare, "
+        "doctor and --reproduce: where the images are by now, such as dataset.root=DIR",
     )
     top.add_argument("--root", type=Path, metavar="DIR", help="with data: the folder that holds the set")
     top.add_argument(
@@ -132,8 +133,8 @@ def _check(top: argparse.ArgumentParser, given: argparse.Namespace) -> None:
         top.error("--sweep goes with --resume only, to see whether the file is still the same")
     if (given.trial is not None) != (given.reproduce is not None):
         top.error("--reproduce and --trial go together")
-    if given.set and not (given.sweep or given.resume or given.paper):
-        top.error("--set goes with --sweep, --resume and paper")
+    if given.set and (given.sync or given.data):
+        top.error("--set goes with neither --sync nor data")
     if given.root and not given.data:
         top.error("--root goes with data")
     if given.read and not given.paper:
@@ -167,21 +168,22 @@ def _run(given: argparse.Namespace, console: Console) -> int:
     if given.reproduce is not None:
         from tune_runner.reproduce import reproduce
 
-        return reproduce(given.reproduce, given.trial, console)
+        return reproduce(given.reproduce, given.trial, console, given.set)
     if given.doctor is not None:
         from tune_runner.doctor import doctor
 
         uri = given.tracking_uri
-        return max([doctor(each, console, fix=given.fix, tracking_uri=uri) for each in _sweeps(given.doctor, console)])
+        options = {"fix": given.fix, "tracking_uri": uri, "overrides": given.set}
+        return max([doctor(each, console, **options) for each in _sweeps(given.doctor, console)])
     if given.compare is not None:
         from tune_runner.parts_index import sweeps
         from tune_runner.study.compare import compare
 
-        return compare([each for directory in given.compare for each in sweeps(directory)], console)
+        return compare([each for directory in given.compare for each in sweeps(directory)], console, given.set)
     if given.report is not None:
         from tune_runner.rebuild import rebuild
 
-        return max([rebuild(each, console) for each in _sweeps(given.report, console)])
+        return max([rebuild(each, console, given.set) for each in _sweeps(given.report, console)])
     if given.sync is not None:
         return max([_sync(each, given.tracking_uri, console) for each in _sweeps(given.sync, console)])
     from tune_runner.launch import Where, resume, start
@@ -204,11 +206,17 @@ def _sweeps(directory: Path, console: Console) -> Iterator[Path]:
 
 def _sync(directory: Path, tracking_uri: str | None, console: Console) -> int:
     from tune_runner.reconcile import outcomes_of
+    from tune_runner.reopening import is_tracked
     from tune_runner.tracking import sync
 
+    if not (directory / "context.json").exists() and not is_tracked(directory):
+        raise InputError(
+            f"--sync: {directory} was run with `tracking: null`, so nothing is noted for MLflow; "
+            f"--resume {directory} --set tracking.uri=URI sends all of it"
+        )
     found = sync(directory, tracking_uri=tracking_uri, outcomes=outcomes_of(directory))
     console.print(f"{found.sent} run(s) sent, {found.unsent} left{': ' + found.problem if found.problem else ''}")
-    return 1 if found.unsent else 0
+    return 1 if found.unsent or found.problem else 0  # what was sent before may be lost there
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """What a tracker must know about a sweep beside its records, and how to know it again from the directory alone."""
 
 import json
+import os
+import shlex
 import subprocess
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -149,24 +152,44 @@ class SweepContext:
             episodes=episodes,
             common=described["common"],
             tags=described["tags"],
-            reproduce=described["reproduce"],
+            reproduce=_command_here(described["reproduce"], directory),
             varied=tuple(described["varied"]),
             objective=described.get("objective", "auroc"),  # what it was before there was a choice
         )
 
 
+def _command_here(command: str, directory: Path) -> str:
+    """The command that repeats a trial, for a directory that may have been copied since the command was written."""
+    before, option, after = command.partition(" --reproduce ")
+    place = after.find(" --trial ")
+    if not option or place < 0:
+        return command
+    return f"{before}{option}{shlex.quote(os.path.abspath(directory))}{after[place:]}"
+
+
 def git_tags(folder: Path = Path(__file__).parent) -> dict[str, str]:
-    """MLflow's tags for the commit, branch and cleanliness of the checkout around `folder`; empty outside of one."""
+    """MLflow's tags for the commit, branch and cleanliness of the repository that tracks the code in `folder`; of an
+    installed copy, also one in a virtual environment inside some repository, its version instead."""
 
     def git(*words: str) -> str:
         command = ["git", "-C", str(folder), *words]
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()  # noqa: S603
 
     try:
+        if not git("ls-files", "--", *(str(path) for path in sorted(folder.glob("*.py")))):
+            return _installed()
+        code = [str(folder), str(folder.parent / "coftad")]
         return {
             "mlflow.source.git.commit": git("rev-parse", "HEAD"),
             "mlflow.source.git.branch": git("rev-parse", "--abbrev-ref", "HEAD"),
-            "mlflow.source.git.dirty": str(bool(git("status", "--porcelain", "--untracked-files=no"))),
+            "mlflow.source.git.dirty": str(bool(git("status", "--porcelain", "--", *code))),
         }
     except (OSError, subprocess.SubprocessError):
+        return _installed()
+
+
+def _installed() -> dict[str, str]:
+    try:
+        return {"coftad.version": f"installed version {version('coft-ad')}"}
+    except PackageNotFoundError:  # a copy of the sources, neither installed nor under git
         return {}

@@ -7,8 +7,8 @@ and it mends damage from outside: lost files, edited databases, copies of a dire
 
 import contextlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import optuna
@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial
 from rich.console import Console
 
 from coftad.types import InputError
-from tune_runner import build_context, doctor_mlflow, doctor_records, doctor_study, plan, resources
+from tune_runner import build_context, doctor_mlflow, doctor_records, doctor_study, resources
 from tune_runner.context import SweepContext
 from tune_runner.directory import SPEC
 from tune_runner.disagreement import Disagreement
@@ -27,6 +27,7 @@ from tune_runner.lock import driving, in_use
 from tune_runner.objective import Objective
 from tune_runner.reconcile import STUDY, load_study, outcomes, reconcile, verdict
 from tune_runner.records import Records
+from tune_runner.reopening import is_tracked, reopen, same_specification, with_weights
 from tune_runner.spec import SweepSpec, load
 
 CONTEXT, IMAGES = "context.json", "images.npz"
@@ -55,15 +56,25 @@ class _Sweep:
         return "auroc" if self.spec is None else self.spec.objective
 
 
-def doctor(directory: Path, console: Console, *, fix: bool, tracking_uri: str | None = None) -> int:
+def doctor(
+    directory: Path,
+    console: Console,
+    *,
+    fix: bool,
+    tracking_uri: str | None = None,
+    overrides: Sequence[str] = (),
+) -> int:
     """Print every disagreement; with `fix`, mend, look again and print what is left.
 
-    tracking_uri: another MLflow than the sweep's own, or the same one with its credentials. The exit code: 0 if all
-    agree or were mended, 1 if disagreements are left, 2 if `directory` is not a sweep's. Raises RecordingError.
+    tracking_uri: another MLflow than the sweep's own, or the same one with its credentials. overrides: where the images
+    are by now, for mending what is made from them. The exit code: 0 if all agree or were mended, 1 if disagreements are
+    left, 2 if `directory` is not a sweep's. Raises RecordingError, and InputError for overrides that `reopen` refuses.
     """
     if not any((directory / name).exists() for name in _SIGNS):
         console.print(f"{directory} is not a sweep's directory: it has none of {', '.join(_SIGNS)}", markup=False)
         return 2
+    if overrides:
+        reopen(directory, "doctor", overrides)  # raises where these are not the images that were
     found = diagnose(directory, tracking_uri=tracking_uri)
     working = in_use(directory)
     if working:
@@ -74,7 +85,7 @@ def doctor(directory: Path, console: Console, *, fix: bool, tracking_uri: str | 
         _say(console, _counted(len(found)))
         return 1 if found else 0
     try:
-        problem = _mend(directory, tracking_uri)
+        problem = _mend(directory, tracking_uri, overrides)
     except DirectoryInUse as error:
         _say(console, f"nothing is mended: {error}")
         return 1
@@ -132,8 +143,7 @@ def _specification(directory: Path, study: optuna.Study | None) -> tuple[SweepSp
     except InputError as error:
         text = f"{SPEC} cannot be read, so nobody knows how many episodes a trial has: {' '.join(str(error).split())}"
     else:
-        made_from = None if study is None else study.user_attrs.get("fingerprint")
-        if made_from is None or made_from == spec.fingerprint():
+        if study is None or same_specification(study, spec):
             return spec, []
         text = f"{SPEC} is not what the study was made from"
     return None, [Disagreement("spec", text, mend, mendable=kept is not None, files=(directory / SPEC,))]
@@ -169,7 +179,7 @@ def _diagnose_tracking(sweep: _Sweep, tracking_uri: str | None) -> list[Disagree
     return found + doctor_mlflow.check(_target(context, entries), _expected(sweep), entries)
 
 
-def _mend(directory: Path, tracking_uri: str | None) -> str:
+def _mend(directory: Path, tracking_uri: str | None, overrides: Sequence[str]) -> str:
     """Records first, then the study, then MLflow, each from what the one before says. What is in MLflow's way."""
     with driving(directory):
         with contextlib.suppress(RecordingError):  # no study: then there is no copy either, and `_open` says so
@@ -186,10 +196,10 @@ def _mend(directory: Path, tracking_uri: str | None) -> str:
             study = load_study(directory)
             assert study is not None
             reconcile(study, Records(directory), episodes=sweep.spec.episodes, objective=sweep.objective)
-        return _mend_tracking(directory, tracking_uri)
+        return _mend_tracking(directory, tracking_uri, overrides)
 
 
-def _mend_tracking(directory: Path, tracking_uri: str | None) -> str:
+def _mend_tracking(directory: Path, tracking_uri: str | None, overrides: Sequence[str]) -> str:
     sweep = _open(directory)
     if not _is_tracked(sweep):
         return ""
@@ -199,7 +209,7 @@ def _mend_tracking(directory: Path, tracking_uri: str | None) -> str:
         if sweep.spec is None or isinstance(error, InputError):
             return str(error)
         try:
-            context = _context_anew(directory, tracking_uri)
+            context = _context_anew(directory, tracking_uri, overrides)
         except InputError as missing:
             return str(missing)
     if sweep.study is None:
@@ -217,18 +227,17 @@ def _is_tracked(sweep: _Sweep) -> bool:
     """Whether the sweep is to be seen in MLflow."""
     if any((sweep.directory / name).exists() for name in (CONTEXT, doctor_mlflow.LEDGER)):
         return True
-    try:
-        return load(sweep.directory / SPEC).tracking.uri is not None
-    except InputError:
-        return sweep.spec is not None  # it loads without a tracking URI: that one lacks its credentials
+    return is_tracked(sweep.directory)
 
 
-def _context_anew(directory: Path, tracking_uri: str | None) -> SweepContext:
+def _context_anew(directory: Path, tracking_uri: str | None, overrides: Sequence[str]) -> SweepContext:
     """From the images, as a driver does before it starts. Raises InputError, RecordingError."""
     over = [] if tracking_uri is None else [f"tracking.uri={json.dumps(tracking_uri)}"]
-    spec = load(directory / SPEC, over, resources.hardware())
-    share = resources.share(spec.resources, resources.hardware(), spec.budget.trials)
-    context = build_context.context(plan.prepare(spec), directory, share)
+    tracking = load(directory / SPEC, over).tracking
+    prepared = with_weights(reopen(directory, "doctor", overrides)[0], directory, "doctor")
+    prepared = replace(prepared, spec=replace(prepared.spec, tracking=tracking))
+    share = resources.share(prepared.spec.resources, resources.hardware(), prepared.spec.budget.trials)
+    context = build_context.context(prepared, directory, share)
     assert context is not None
     for name in (CONTEXT, IMAGES):  # else the sound one of the two would pass for both
         (directory / name).unlink(missing_ok=True)

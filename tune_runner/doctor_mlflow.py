@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
@@ -131,12 +130,7 @@ def _strike(directory: Path, again: set[int], wanted: set[int], damaged: bool) -
 
 
 def _runs(target: Target) -> list[Run]:
-    parts = urlsplit(target.uri)
-    if parts.scheme.startswith("sqlite"):
-        file = Path(parts.path[1:])
-        if not file.exists() or not file.stat().st_size:
-            return []  # MLflow would create its tables
-    if not target.sweep:
+    if _missing_database(target) is not None or not target.sweep:
         return []
     client = MlflowClient(tracking_uri=target.uri)
     experiment = client.get_experiment_by_name(target.experiment)
@@ -153,11 +147,20 @@ def _runs(target: Target) -> list[Run]:
             return runs
 
 
+def _missing_database(target: Target) -> Path | None:
+    """SQLite's file, if there is none or an empty one, in which MLflow would create its tables."""
+    scheme, _, path = target.uri.partition(":///")
+    file = Path(path.partition("?")[0])
+    return file if scheme.startswith("sqlite") and (not file.exists() or not file.stat().st_size) else None
+
+
 def _of_the_sweep(
     target: Target, parents: list[Run], needed: bool, entries: list[Mapping[str, Any]]
 ) -> list[Disagreement]:
     if not parents:
         text = "the sweep: MLflow has no run of its own for it"
+        if (database := _missing_database(target)) is not None:
+            text += f"; its database {database} does not exist (--tracking-uri takes another one)"
         return [Disagreement("sweep_run_missing", text, _SEND)] if needed else []
     found = []
     if len(parents) > 1:

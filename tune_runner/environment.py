@@ -17,4 +17,6 @@ def here() -> dict[str, str]:
     if commit := tags.get("mlflow.source.git.commit"):
         changed = ", with changes" if tags["mlflow.source.git.dirty"] == "True" else ""
         found["commit"] = f"{commit[:12]} of {tags['mlflow.source.git.branch']}{changed}"
+    elif installed := tags.get("coftad.version"):
+        found["commit"] = installed
     return found

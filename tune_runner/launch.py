@@ -1,5 +1,6 @@
 """From a sweep file or a sweep's directory to a Ray to run it on, and to as many sweeps as the file asks for."""
 
+import contextlib
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,10 @@ from coftad.types import InputError
 from tune_runner import availability, cluster, parted, plan, resources
 from tune_runner.directory import SPEC, new_directory
 from tune_runner.parts_index import is_parted
+from tune_runner.reconcile import load_study
+from tune_runner.reopening import same_specification
 from tune_runner.run import drive
-from tune_runner.spec import Hardware, Part, load, load_parts
+from tune_runner.spec import Hardware, Part, SweepSpec, load, load_parts
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ def start(
 
 def resume(directory: Path, path: Path | None, overrides: list[str], where: Where, console: Console) -> int:
     """Go on with a sweep that was interrupted, from its study and its records. path: the sweep's file, if it should be
-    compared with what the directory was made from."""
+    compared with what the directory was made from; its profile is then the one that the directory was made with, on
+    whatever hardware it goes on."""
     if is_parted(directory):
         if path is not None:
             raise InputError(f"--sweep: {directory} holds parts; --resume without --sweep goes on with all of them")
@@ -60,8 +64,29 @@ def resume(directory: Path, path: Path | None, overrides: list[str], where: Wher
             return parted.drive_all(directory, parts, found, console)
     if not (directory / SPEC).is_file():
         raise InputError(f"--resume: {directory} is not a sweep's directory: it has no {SPEC}")
-    spec = load(path or directory / SPEC, overrides, resources.hardware())
+
+    def read(hardware: Hardware) -> SweepSpec:
+        if path is None:
+            return load(directory / SPEC, overrides, hardware)
+        return _as_before(directory, path, overrides, hardware)
+
+    spec = read(resources.hardware())  # mistakes show before a cluster is asked
     with where.connect() as found:
+        if where.address is not None:
+            spec = read(found)  # where nobody noted a profile yet, `auto` means the cluster's hardware
         prepared = plan.prepare(spec)
         share = resources.share(spec.resources, found, spec.budget.trials)
         return drive(prepared, directory, share, console)
+
+
+def _as_before(directory: Path, path: Path, overrides: list[str], hardware: Hardware) -> SweepSpec:
+    """The file at `path` with the profile that the sweep in `directory` was made with, if that makes it the same sweep;
+    else as it is, with the profile for this hardware. Raises InputError."""
+    study = load_study(directory)
+    noted = None if study is None else study.user_attrs.get("profile")
+    if study is not None and noted is not None:
+        with contextlib.suppress(InputError):  # it has no such profile, or is wrong otherwise, and is read again below
+            spec = load(path, [f"profile={noted}", *overrides], hardware)
+            if same_specification(study, spec):
+                return spec
+    return load(path, overrides, hardware)

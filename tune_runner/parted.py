@@ -15,7 +15,7 @@ from rich.table import Table
 from coftad.types import InputError
 from tune_runner import plan, resources
 from tune_runner.availability import may_lack
-from tune_runner.commands import python
+from tune_runner.commands import resumption
 from tune_runner.directory import SPEC, dated_directory, write_spec
 from tune_runner.interruption import EXIT_CODE
 from tune_runner.parts_index import Entry, read_index, write_index
@@ -67,7 +67,7 @@ def drive_all(directory: Path, parts: Sequence[Part], found: Hardware, console: 
         entries.append(Entry(part.name, part.choices, missing))
         write_index(directory, [*entries, *(Entry(each.name, each.choices) for each in parts[number:])])
         if code == EXIT_CODE:
-            console.print(f"to go on with all parts: {python()} --resume {directory}", markup=False, soft_wrap=True)
+            console.print(f"to go on with all parts: {resumption(directory)}", markup=False, soft_wrap=True)
             return code
     if all(entry.missing for entry in entries):
         raise InputError(f"there are images for none of the {len(parts)} parts; the first: {entries[0].missing}")

@@ -22,6 +22,7 @@ from tune_runner.progress import Progress
 from tune_runner.reconcile import STUDY, outcomes, reconcile
 from tune_runner.records import Records
 from tune_runner.refresh import Refresher
+from tune_runner.reopening import same_specification
 from tune_runner.resources import Share
 from tune_runner.searcher import StudySearcher, create_or_load
 from tune_runner.spec import SweepSpec
@@ -48,7 +49,7 @@ def open_study(directory: Path, spec: SweepSpec) -> optuna.Study:
     if "fingerprint" not in made_from:  # new, or its driver was killed before it could say
         study.set_user_attr("spec", spec.to_yaml())
         study.set_user_attr("fingerprint", spec.fingerprint())
-    elif made_from["fingerprint"] != spec.fingerprint():
+    elif not same_specification(study, spec):
         lines = difflib.unified_diff(
             made_from["spec"].splitlines(), spec.to_yaml().splitlines(), "as it was", "as it is", n=0, lineterm=""
         )

@@ -30,10 +30,18 @@ def load(
     environment: Mapping[str, str] | None = None,
 ) -> SweepSpec:
     """The one sweep of a file without `parts`. Arguments and errors as of `load_parts`."""
-    parts = load_parts(path, overrides, hardware, environment)
+    return _only(load_parts(path, overrides, hardware, environment), os.fspath(path))
+
+
+def loads(text: str, overrides: Sequence[str] = (), source: str = "the specification") -> SweepSpec:
+    """As `load`, from the text of a file. source: what errors call it."""
+    return _only(_parts(text, source, overrides, Hardware(), os.environ), source)
+
+
+def _only(parts: Sequence[Part], source: str) -> SweepSpec:
     if parts[0].name:
         message = f"asks for {len(parts)} sweeps; a file of one sweep, without `parts`, is accepted here"
-        raise SpecErrors(os.fspath(path), [Problem("parts", message)])
+        raise SpecErrors(source, [Problem("parts", message)])
     return parts[0].spec
 
 
@@ -52,11 +60,23 @@ def load_parts(
     Raises SpecErrors, an InputError, with everything that is wrong in the file, its profiles, parts and the overrides.
     """
     source = os.fspath(path)
-    environment = os.environ if environment is None else environment
     try:
         text = read_text(path)
     except InputError as error:
         raise SpecErrors(source, [Problem("", str(error))]) from None
+    looked_up = os.environ if environment is None else environment
+    return _parts(text, source, overrides, hardware, looked_up, allow_partial=allow_partial)
+
+
+def _parts(
+    text: str,
+    source: str,
+    overrides: Sequence[str],
+    hardware: Hardware,
+    environment: Mapping[str, str],
+    *,
+    allow_partial: bool = False,
+) -> list[Part]:
     root, problems = parse(text)
     if root is None:
         raise SpecErrors(source, problems)
@@ -101,4 +121,5 @@ __all__ = [
     "Validation",
     "load",
     "load_parts",
+    "loads",
 ]

@@ -262,9 +262,27 @@ class SweepSpec:
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) of what decides the results: neither the names nor where they go, nor how much is run, so that
-        a sweep can go on with a larger budget. The order of the space counts, because samplers draw in that order."""
-        text = json.dumps(self._results(), separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+        a sweep can go on with a larger budget. The order of the space counts, because samplers draw in that order.
+
+        Nor do folders count: what is in them has a digest of its own (`_placeless`).
+        """
+        text = json.dumps(_placeless(self._results()), separators=(",", ":"), ensure_ascii=True, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _placeless(results: dict[str, Any]) -> dict[str, Any]:
+    """The same without the paths of images and weights, which may be others on another machine."""
+    dataset, trainer = dict(results["dataset"]), dict(results["trainer"])
+    if dataset.get("root") is not None:
+        dataset["root"] = "given"
+    weights = trainer["weights"]
+    named = {name: _weights_kind(value) for name, value in weights.items()} if isinstance(weights, dict) else weights
+    trainer["weights"] = _weights_kind(named) if isinstance(named, str) else named
+    return {**results, "dataset": dataset, "trainer": trainer}
+
+
+def _weights_kind(weights: str) -> str:
+    return weights if weights in ("auto", "imagenet", "random") else "file"
 
 
 def _plain(part: Any) -> Any:

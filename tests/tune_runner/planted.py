@@ -127,6 +127,7 @@ def begin(folder: Path, **changes: object) -> Planted:
     prepared = plan.prepare(load(folder / "sweep.yaml", [], resources.hardware()))
     directory = new_directory(prepared.spec)
     study = run.open_study(directory, prepared.spec)
+    run._same_inputs(study, prepared, directory)
     return Planted(prepared, directory, StudySearcher(study, prepared.spec))
 
 

@@ -19,7 +19,7 @@ from tune_runner.paper.published import Column, Row, Table, published
 from tune_runner.paper.scale import scale
 from tune_runner.paper.side_by_side import cells
 from tune_runner.paper.side_by_side_page import HTML, LEGEND, Comparison, difference, figure, spread, write
-from tune_runner.rebuild import reopen
+from tune_runner.reopening import reopen
 from tune_runner.spec_fields import refusal
 
 _SWEEPS = Path("sweeps", "paper")

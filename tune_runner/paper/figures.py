@@ -17,7 +17,7 @@ from tune_runner.paper import distributions, gallery, tsne
 from tune_runner.paper.page import Page, write
 from tune_runner.paper.stages import Ablation, Stage, opened
 from tune_runner.plan import Prepared
-from tune_runner.reproduce import refuse_other_weights
+from tune_runner.reopening import refuse_other_weights
 from tune_runner.study.tables import write_table
 from tune_runner.study.words import percent, spread
 

@@ -24,13 +24,14 @@ FEWEST_RANKED = 4  # settings in two sweeps; the ranks of three agree by chance 
 _PAIRINGS = 9999  # of ranks; all of them for up to seven settings
 
 
-def compare(directories: Sequence[Path], console: Console) -> int:
-    """The exit code. Raises InputError for a directory without a report that this version wrote."""
+def compare(directories: Sequence[Path], console: Console, overrides: Sequence[str] = ()) -> int:
+    """The exit code. overrides: where images are by now, as `reopen` takes them. Raises InputError for a directory
+    without a report that this version wrote."""
     summaries = [_summary(directory) for directory in directories]
     names = _names(directories, summaries)
     _show_effects(dict(zip(names, summaries, strict=True)), console)
     try:
-        opened = [read(directory, place) for place, directory in enumerate(directories)]
+        opened = [read(directory, place, overrides) for place, directory in enumerate(directories)]
     except InputError as error:  # a report may be all that was brought here
         console.print(f"losses of one setting for all, and of the paper's, are not told: {error}", markup=False)
         return 0

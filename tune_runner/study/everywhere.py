@@ -22,8 +22,8 @@ from coftad.metrics import interval
 from coftad.seeding import derive
 from coftad.types import FineTuning
 from tune_runner.plan import Prepared
-from tune_runner.rebuild import reopen
 from tune_runner.records import Records
+from tune_runner.reopening import reopen
 from tune_runner.study.reference import departures, reference_row, reference_trial
 from tune_runner.study.scored import MEASURED, Measured, completed, measured
 
@@ -88,9 +88,10 @@ class Papers:
     departures: Mapping[str, Any]
 
 
-def read(directory: Path, place: int) -> Sweep | None:
-    """None if no trial is complete. Raises InputError if the directory is no sweep's, or its images are not there."""
-    prepared, study = reopen(directory, "compare")
+def read(directory: Path, place: int, overrides: Sequence[str] = ()) -> Sweep | None:
+    """None if no trial is complete. overrides: where images are by now, as `reopen` takes them. Raises InputError if
+    the directory is no sweep's, or its images are not there."""
+    prepared, study = reopen(directory, "compare", overrides)
     records = Records(directory)
     trained: dict[FineTuning, FrozenTrial] = {}
     for trial in completed(study):

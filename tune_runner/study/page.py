@@ -13,7 +13,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from tune_runner import environment
-from tune_runner.commands import reproduction
+from tune_runner.commands import moved, reproduction
 from tune_runner.directory import artifact_folder
 from tune_runner.journal import write_whole
 from tune_runner.plan import Prepared
@@ -50,7 +50,7 @@ def write(
         panels={**found, **looking_around(summary, complete)},
         pictures=_pictures(summary, directory),
         trials=listing([each for each in study.get_trials(deepcopy=False) if counts(each)], newest_runs(directory)),
-        command=reproduction(directory, "{trial}"),
+        command=reproduction(directory, "{trial}") + moved(prepared.spec, directory),
         yaml=(directory / "sweep.yaml").read_text() if (directory / "sweep.yaml").exists() else "",
         recorded="environment" in study.user_attrs,
         environment=study.user_attrs.get("environment") or environment.here(),

@@ -1,5 +1,6 @@
 """A sweep's answers, worked out and told: in files, and in a terminal."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def show(summary: Summary, directory: Path, console: Console) -> None:
     if summary.validation is not None and summary.validation.steps:
         title = f"from the reference to the best, on {summary.validation.episodes} fresh support sets: test AUROC"
         console.print(_comparisons(title, summary.validation.steps))
-    for what, command in {"report": str(directory / HTML), **summary.commands}.items():
+    for what, command in {"report": os.path.abspath(directory / HTML), **summary.commands}.items():
         console.print(f"{what:>9}: {command}", markup=False, highlight=False, soft_wrap=True)
 
 

@@ -15,7 +15,7 @@ from tests.tune_runner.paper.conftest import begun
 from tune_runner.paper.distributions import overlap
 from tune_runner.paper.figures import FIGURES
 from tune_runner.paper.stages import called, opened
-from tune_runner.rebuild import reopen
+from tune_runner.reopening import reopen
 from tune_runner.spec_model import Search
 
 STAGES = ["w/o fine-tuning", "w/ contrastive loss", "w/ pp loss", "w/ np loss"]
