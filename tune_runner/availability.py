@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from coftad.datasets.inventory import require
+from coftad.datasets.inventory import PublicSet, require
 from coftad.types import InputError
 from tune_runner.spec import Part
 
@@ -29,4 +29,5 @@ def lacking(part: Part) -> str:
 
 
 def may_lack(part: Part) -> bool:
-    return bool(getattr(part.spec.dataset.source, "allow_partial", False))
+    source = part.spec.dataset.source
+    return isinstance(source, PublicSet) and source.allow_partial

@@ -22,6 +22,9 @@ def data(name: str, root: Path | None, console: Console, *, allow_partial: bool)
     if name not in DATASETS:
         raise InputError("data: " + refusal(name, f"one of {', '.join(DATASETS)}", DATASETS))
     source = DATASETS[name]
+    divisible = "allow_partial" in fields_of(source)
+    if allow_partial and not divisible:
+        raise InputError(f"--allow-partial would be ignored: {name} has no parts that may be missing; leave it out")
     if root is None:
         if fields_of(source)["root"].required:
             raise InputError(f"data: {name} needs --root DIR; expected there: {source.origin.layout}")
@@ -37,7 +40,6 @@ def data(name: str, root: Path | None, console: Console, *, allow_partial: bool)
         console.print(f"{word:<9} {text}", markup=False, highlight=False, soft_wrap=True)
     if not inventory.lacking:
         return 0
-    divisible = "allow_partial" in fields_of(source)
     if divisible and not inventory.absent and not allow_partial:
         console.print("a sweep of what is there says `allow_partial: true` under `dataset`; here it is --allow-partial")
     return 0 if divisible and allow_partial and not inventory.absent else 2

@@ -7,10 +7,11 @@ from rich.console import Console
 from rich.table import Table
 
 from tune_runner import availability, plan, resources
-from tune_runner.spec import Part, SweepSpec, load_parts
+from tune_runner.spec import Part, SweepSpec, load_parts, may_be_partial
+from tune_runner.spec_layers import Override
 
 
-def dry_run(path: Path, overrides: Sequence[str], console: Console, *, allow_partial: bool = False) -> int:
+def dry_run(path: Path, overrides: Sequence[Override], console: Console, *, allow_partial: bool = False) -> int:
     """The exit code. Raises InputError for mistakes in the file. A public data set that is not here, of one sweep or of
     some parts, is no mistake of the file: it is told, and where to get it."""
     parts = load_parts(path, overrides, resources.hardware(), allow_partial=allow_partial)
@@ -23,7 +24,7 @@ def dry_run(path: Path, overrides: Sequence[str], console: Console, *, allow_par
 
 def _to_be_got(part: Part) -> bool:
     """Whether a public data set, or some of it, is not here."""
-    return hasattr(part.spec.dataset.source, "allow_partial") and bool(availability.lacking(part))
+    return may_be_partial(part) and bool(availability.lacking(part))
 
 
 def _show(spec: SweepSpec, console: Console, folder: str = "") -> float:

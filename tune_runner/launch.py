@@ -1,35 +1,25 @@
 """From a sweep file or a sweep's directory to a Ray to run it on, and to as many sweeps as the file asks for."""
 
 import contextlib
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from coftad.types import InputError
-from tune_runner import availability, cluster, parted, plan, resources
+from tune_runner import availability, parted, plan, resources
 from tune_runner.directory import SPEC, new_directory
 from tune_runner.parts_index import is_parted
 from tune_runner.reconcile import load_study
 from tune_runner.reopening import same_specification
 from tune_runner.run import drive
 from tune_runner.spec import Hardware, Part, SweepSpec, load, load_parts
-
-
-@dataclass(frozen=True)
-class Where:
-    """The cluster to run on: None is a Ray of our own on this machine. insecure: join one without a token."""
-
-    address: str | None = None
-    insecure: bool = False
-
-    def connect(self) -> AbstractContextManager[Hardware]:
-        return cluster.connected(self.address, insecure=self.insecure)
+from tune_runner.spec_layers import Override
+from tune_runner.where import Where
 
 
 def start(
-    path: Path, overrides: list[str], where: Where, console: Console, *, allow_partial: bool = False
+    path: Path, overrides: Sequence[Override], where: Where, console: Console, *, allow_partial: bool = False
 ) -> tuple[int, Path]:
     """What the file asks for: one sweep, or one of each of its parts. The exit code and the directory. Raises
     InputError, RecordingError."""
@@ -52,7 +42,7 @@ def start(
         return drive(prepared, directory, share, console), directory
 
 
-def resume(directory: Path, path: Path | None, overrides: list[str], where: Where, console: Console) -> int:
+def resume(directory: Path, path: Path | None, overrides: Sequence[Override], where: Where, console: Console) -> int:
     """Go on with a sweep that was interrupted, from its study and its records. path: the sweep's file, if it should be
     compared with what the directory was made from; its profile is then the one that the directory was made with, on
     whatever hardware it goes on."""
@@ -79,7 +69,7 @@ def resume(directory: Path, path: Path | None, overrides: list[str], where: Wher
         return drive(prepared, directory, share, console)
 
 
-def _as_before(directory: Path, path: Path, overrides: list[str], hardware: Hardware) -> SweepSpec:
+def _as_before(directory: Path, path: Path, overrides: Sequence[Override], hardware: Hardware) -> SweepSpec:
     """The file at `path` with the profile that the sweep in `directory` was made with, if that makes it the same sweep;
     else as it is, with the profile for this hardware. Raises InputError."""
     study = load_study(directory)

@@ -21,6 +21,7 @@ from tune_runner.interruption import EXIT_CODE
 from tune_runner.parts_index import Entry, read_index, write_index
 from tune_runner.run import drive
 from tune_runner.spec import Hardware, Part, SweepSpec, load
+from tune_runner.spec_layers import Override
 from tune_runner.study.page import JSON
 from tune_runner.study.words import percent
 
@@ -34,7 +35,7 @@ def new_directory(parts: Sequence[Part]) -> Path:
     return directory
 
 
-def read_parts(directory: Path, overrides: Sequence[str]) -> list[Part]:
+def read_parts(directory: Path, overrides: Sequence[Override]) -> list[Part]:
     """The parts of a folder as they were begun. Raises RecordingError, InputError."""
     return [
         Part(entry.folder, entry.choices, load(directory / entry.folder / SPEC, overrides), directory.parent.name)

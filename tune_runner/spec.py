@@ -5,8 +5,9 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from coftad.datasets.inventory import PublicSet
 from coftad.types import InputError
-from tune_runner.spec_layers import axes, chosen, combinations, override, partial_allowed, profiles_of
+from tune_runner.spec_layers import Override, axes, chosen, combinations, override, partial_allowed, profiles_of
 from tune_runner.spec_model import Budget, Hardware, Resources, Search, SweepSpec, Tracking, Validation
 from tune_runner.spec_sections import DEFAULT_STEPS, KEYS, checked
 from tune_runner.yaml_lines import Node, Problem, SpecErrors, child_place, merge, parse, read_text
@@ -25,7 +26,7 @@ class Part:
 
 def load(
     path: str | os.PathLike[str],
-    overrides: Sequence[str] = (),
+    overrides: Sequence[Override] = (),
     hardware: Hardware = Hardware(),  # noqa: B008  frozen
     environment: Mapping[str, str] | None = None,
 ) -> SweepSpec:
@@ -33,7 +34,7 @@ def load(
     return _only(load_parts(path, overrides, hardware, environment), os.fspath(path))
 
 
-def loads(text: str, overrides: Sequence[str] = (), source: str = "the specification") -> SweepSpec:
+def loads(text: str, overrides: Sequence[Override] = (), source: str = "the specification") -> SweepSpec:
     """As `load`, from the text of a file. source: what errors call it."""
     return _only(_parts(text, source, overrides, Hardware(), os.environ), source)
 
@@ -47,7 +48,7 @@ def _only(parts: Sequence[Part], source: str) -> SweepSpec:
 
 def load_parts(
     path: str | os.PathLike[str],
-    overrides: Sequence[str] = (),
+    overrides: Sequence[Override] = (),
     hardware: Hardware = Hardware(),  # noqa: B008  frozen
     environment: Mapping[str, str] | None = None,
     *,
@@ -55,8 +56,9 @@ def load_parts(
 ) -> list[Part]:
     """Read, resolve and check a sweep file: the combinations of its `parts`, in their order, or the file as a whole.
 
-    overrides: `key.sub=value` each, the value in YAML. hardware: what `profile: auto` chooses by. environment: what
-    `${NAME}` is looked up in, by default the process's. allow_partial: said of every data set that knows the word.
+    overrides: `key.sub=value` each, the value in YAML, or what `option` makes of another option. hardware: what
+    `profile: auto` chooses by. environment: what `${NAME}` is looked up in, by default the process's. allow_partial:
+    said of every data set that knows the word; a mistake if there is none.
     Raises SpecErrors, an InputError, with everything that is wrong in the file, its profiles, parts and the overrides.
     """
     source = os.fspath(path)
@@ -71,7 +73,7 @@ def load_parts(
 def _parts(
     text: str,
     source: str,
-    overrides: Sequence[str],
+    overrides: Sequence[Override],
     hardware: Hardware,
     environment: Mapping[str, str],
     *,
@@ -103,9 +105,18 @@ def _parts(
         if spec is not None:
             name = f"{spec.name}_{part.name}"[:100] if part.name else spec.name  # all share the file's experiment
             parts.append(Part(part.name, part.choices, replace(spec, name=name, profile=profile_name), spec.name))
+    if allow_partial and parts and not any(map(may_be_partial, parts)):
+        names = ", ".join(dict.fromkeys(part.spec.dataset.name for part in parts))
+        message = f"would be ignored: {names} has no parts that may be missing; leave it out"
+        problems.append(Problem("", message, override="--allow-partial"))
     if problems or not parts:
         raise SpecErrors(source, problems)
     return parts
+
+
+def may_be_partial(part: Part) -> bool:
+    """Whether the part's data set knows the key `allow_partial`."""
+    return isinstance(part.spec.dataset.source, PublicSet)
 
 
 __all__ = [

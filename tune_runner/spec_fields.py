@@ -15,7 +15,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema
 
 from coftad.types import InputError
-from tune_runner.yaml_lines import Node, Problem, shown
+from tune_runner.yaml_lines import Node, Problem, as_number, shown
 
 # Strict, so that `true` is not 1 and "0.5" is not 0.5; from JSON, where a path is text and a tuple is a list.
 _STRICT = ConfigDict(strict=True, allow_inf_nan=False)
@@ -40,8 +40,35 @@ class Accepts:
         except ValidationError as error:
             first = error.errors(include_url=False, include_context=False)[0]
             said = first["msg"].removeprefix("Value error, ") if first["type"] == "value_error" else None
-            problems.append(node.problem(said or refusal(data, self.words, self.choices)))
+            problems.append(node.problem(self._misread(node) or said or refusal(data, self.words, self.choices)))
             return None
+
+    def _misread(self, node: Node) -> str | None:
+        """The message for a value that is right but for its quotes, or but for what YAML makes of it."""
+        if isinstance(node.value, str):
+            number = as_number(node.value.replace("_", ""))
+            if number is None or not self._takes(number):
+                return None
+            if "_" in node.value:
+                return f"{shown(node.value)} is text, because of the _; write {shown(number)}"
+            return f'"{node.value}" is text, because of its quotes; write {shown(number)}'
+        if node.text is None or not self._takes(node.text):
+            return None
+        read = shown(node.value) if isinstance(node.value, bool | None) else f"the number {shown(node.value)}"
+        return f"{node.written} is read as {read}; if you mean text, quote it: {_quoted(node)}"
+
+    def _takes(self, value: object) -> bool:
+        try:
+            self.adapter.validate_json(json.dumps(value))
+        except ValidationError:
+            return False
+        return True
+
+
+def _quoted(node: Node) -> str:
+    """As it is to be written where it stands; a shell takes a pair of quotes away."""
+    text = f'"{node.written}"'
+    return f"--set '{node.place}={text}'" if node.override else text
 
 
 def refusal(value: object, accepted: str, choices: Collection[str] = ()) -> str:

@@ -13,9 +13,19 @@ from tune_runner.spec_model import Hardware
 from tune_runner.spec_sections import KEYS
 from tune_runner.yaml_lines import Node, Problem, fill_in, merge, parse, shown
 
+Override = str | Node
+"""What `--set` takes, or a value that another option stands for."""
 
-def override(text: str, problems: list[Problem]) -> Node:
+
+def option(key: str, value: str, name: str) -> Node:
+    """What the option `name` lays over the file, as text and not as YAML: in a URI, ` #` begins no comment."""
+    return _nested(key, Node(value, key, override=name))
+
+
+def override(text: Override, problems: list[Problem]) -> Node:
     """`a.b=value` as the mapping {a: {b: value}}."""
+    if isinstance(text, Node):
+        return text
     label = f"--set {shown(text)}"
     key, equals, value = text.partition("=")
     parts = key.strip().split(".")
@@ -180,5 +190,5 @@ def partial_allowed(tree: Node) -> Node:
     cls: Any = DATASETS.get(name.value) if name is not None and isinstance(name.value, str) else None
     if cls is None or "allow_partial" not in fields_of(cls):
         return tree
-    allowed = Node(True, "dataset.allow_partial", override="--allow-partial", plain=True)
+    allowed = Node(True, "dataset.allow_partial", override="--allow-partial")
     return merge(tree, _nested("dataset.allow_partial", allowed))

@@ -18,6 +18,7 @@ import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, WithJsonSchema
 from pydantic.dataclasses import dataclass as validated
 
+from coftad.datasets.inventory import DataSet
 from coftad.datasets.protocol import Protocol
 from coftad.trial import TrialConfig
 from coftad.types import _STRICT, Backbone, ImageSet
@@ -168,12 +169,11 @@ class Dataset:
     name: str
     image_size: int
     protocol: Protocol
-    source: Any
+    source: DataSet
 
     def load(self) -> ImageSet:
         """Decode and resize all images. Raises InputError."""
-        image_set: ImageSet = self.source.load(self.image_size)
-        return image_set
+        return self.source.load(self.image_size)
 
 
 @dataclass(frozen=True)

@@ -74,14 +74,18 @@ class SpecErrors(InputError):
 
 @dataclass(frozen=True)
 class Node:
-    """A value and its address. `place` is where it was written (`profiles.cpu.trainer.steps`); `plain` marks a scalar
-    without quotes, whose type is read again after environment variables are filled in."""
+    """A value and its address. `place` is where it was written (`profiles.cpu.trainer.steps`).
+
+    A scalar without quotes has its characters, too: `written` as in the file, and `text` with environment variables
+    filled in, after which its type is read again.
+    """
 
     value: Scalar | tuple["Node", ...] | dict[str, "Node"]
     place: str = ""
     line: int | None = None
     override: str | None = None
-    plain: bool = False
+    written: str | None = None
+    text: str | None = None
 
     @property
     def mapping(self) -> dict[str, "Node"]:
@@ -134,11 +138,22 @@ class Dumper(yaml.SafeDumper):
         return True
 
 
-# YAML 1.1 reads 1e-3 as text, for want of a dot; everybody who writes it means the number.
-for _class in (_Loader, Dumper):
-    _class.add_implicit_resolver(
-        "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-    )
+_NUMBERS = {
+    "int": re.compile(r"[-+]?(?:0x[0-9a-fA-F]+|[0-9]+)$"),
+    "float": re.compile(
+        r"[-+]?(?:(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|\.(?:inf|Inf|INF))$"
+        r"|\.(?:nan|NaN|NAN)$"
+    ),
+}
+"""The numbers of YAML 1.2. yaml reads 1.1, where 010 is 8, 1_0 is 10, 1:30 is 90 and 1e-3 is text."""
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] not in _NUMBERS]
+    for first, resolvers in _Loader.yaml_implicit_resolvers.items()
+}
+for _class in (_Loader, Dumper):  # what is a number for either version is written with quotes where it is text
+    for _kind, _pattern in _NUMBERS.items():
+        _class.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", _pattern, list("-+.0123456789"))
 
 
 def _limit(depth: int, nodes: int) -> None:
@@ -162,8 +177,10 @@ def _scalar(loader: _Loader, node: yaml.ScalarNode) -> Scalar:
     if kind == "str":
         value: Scalar = str(node.value)
     elif kind in ("null", "bool", "int", "float"):
+        if kind in _NUMBERS and not _NUMBERS[kind].match(node.value):  # of an explicit tag
+            raise ValueError(f"{shown(node.value)} is not readable as {kind}")
         try:
-            value = loader.construct_object(node)
+            value = _integer(node.value) if kind == "int" else loader.construct_object(node)
         except (ValueError, IndexError, KeyError, ArithmeticError, yaml.YAMLError):
             raise ValueError(f"{shown(node.value)} is not readable as {kind}") from None
     else:
@@ -173,6 +190,17 @@ def _scalar(loader: _Loader, node: yaml.ScalarNode) -> Scalar:
     if isinstance(value, int | float) and not -MAX_INTEGER <= value <= MAX_INTEGER:  # also false for nan
         raise ValueError(f"{shown(node.value)} is not allowed; a finite number below 2^63 is")
     return value
+
+
+def _integer(text: str) -> int:
+    return int(text, 16 if "x" in text else 10)
+
+
+def as_number(text: str) -> int | float | None:
+    """What `text` is without quotes; None where that is no number."""
+    if _NUMBERS["int"].match(text):
+        return _integer(text)
+    return float(text) if _NUMBERS["float"].match(text) and text.lstrip("-+.")[0].isdigit() else None
 
 
 class _Reader:
@@ -196,7 +224,8 @@ class _Reader:
             return replace(here, value=tuple(items))
         if isinstance(node, yaml.ScalarNode):
             try:
-                return replace(here, value=_scalar(self.loader, node), plain=node.style is None)
+                written = node.value if node.style is None else None
+                return replace(here, value=_scalar(self.loader, node), written=written, text=written)
             except ValueError as error:
                 self.problems.append(here.problem(str(error)))
                 return here
@@ -292,8 +321,9 @@ def fill_in(node: Node, environment: Mapping[str, str], problems: list[Problem])
     text = _VARIABLE.sub(value_of, node.value)
     try:
         loader = _Loader("")
-        tag = loader.resolve(yaml.ScalarNode, text, (True, False)) if node.plain else "tag:yaml.org,2002:str"
-        return replace(node, value=_scalar(loader, yaml.ScalarNode(tag, text)))
+        plain = node.written is not None
+        tag = loader.resolve(yaml.ScalarNode, text, (True, False)) if plain else "tag:yaml.org,2002:str"
+        return replace(node, value=_scalar(loader, yaml.ScalarNode(tag, text)), text=text if plain else None)
     except ValueError as error:
         problems.append(node.problem(str(error)))
         return replace(node, value=None)

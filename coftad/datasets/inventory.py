@@ -7,7 +7,7 @@ that a part is meant; what is lacking then stays in the set's provenance, and ev
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from coftad.datasets.files import refuse
 from coftad.types import ImageSet, PositiveView
@@ -62,11 +62,16 @@ class Inventory:
 class DataSet(Protocol):
     """What a file in this room defines, as a frozen pydantic dataclass whose fields are the keys of `dataset:`.
 
-    Sets that are the same for everybody have a field `allow_partial`.
+    Sets that are the same for everybody are a `PublicSet`, too.
     """
 
     origin: ClassVar[Origin]
     positive_augmentation: ClassVar[PositiveView]
+
+    @property
+    def root(self) -> Path | None:
+        """The folder of the images; None for a set that is simulated."""
+        ...
 
     @classmethod
     def survey(cls, root: Path) -> Inventory:
@@ -81,6 +86,14 @@ class DataSet(Protocol):
         """Everything, decoded and stretched to S x S. Raises InputError for a part that is lacking and not allowed
         to, and for all unusable images at once."""
         ...
+
+
+@runtime_checkable
+class PublicSet(DataSet, Protocol):
+    """One of which it is known what the whole is; allow_partial: whether a part of it will do."""
+
+    @property
+    def allow_partial(self) -> bool: ...
 
 
 def require(origin: Origin, root: Path, inventory: Inventory, *, allow_partial: bool) -> Mapping[str, Any]:

@@ -23,7 +23,7 @@ from ray.autoscaler._private.util import prepare_config, validate_config
 from ray.dashboard.modules.job.cli import submit as ray_job_submit
 from ray.scripts.scripts import start as ray_start
 
-from tune_runner import cli
+from tune_runner import options
 
 pytestmark = pytest.mark.slow  # imports of Ray and MLflow, and linters as processes
 
@@ -63,7 +63,7 @@ def parse(command: list[str]) -> None:
         case ["mlflow", "server", *rest]:
             mlflow.cli.server.make_context("server", rest)
         case ["python", "-m", "tune_runner", *rest]:
-            cli.parser().parse_args(rest)
+            options.parser().parse_args(rest)
         case ["postgres"] | ["ray", "stop"]:
             pass
         case _:

@@ -201,3 +201,57 @@ def test_scalars_mean_what_people_write(files: Files) -> None:
     for text, value in values.items():
         assert files.load(SMALL, f"trainer.learning_rate={text}").trainer_values["learning_rate"] == value
     assert files.load(SMALL.replace("name: s\n", "name: 2024-01-31\n")).name == "2024-01-31"
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("010", 10), ("0012", 12), ("08", 8), ("009", 9), ("+7", 7), ("0x10", 16), ("00", 0)],
+)
+def test_a_whole_number_is_decimal_as_it_is_written(files: Files, text: str, number: int) -> None:
+    files.environment["ID"] = text
+    for override in (f"seed={text}", "seed=${ID}", "seed=${NONE:-" + text + "}"):
+        assert files.load(SMALL, override).seed == number
+    assert files.load(f"{SMALL}seed: {text}\n").seed == number
+
+
+def test_numbers_with_zeros_in_front_are_decimal_everywhere(files: Files) -> None:
+    assert files.load(SMALL, "budget.trials=0100").budget.trials == 100
+    assert files.load(SMALL, "budget.wall_time=010").budget.wall_time == 10
+    space = files.load(SMALL, "space.projector_out={choice: [064, 128]}").space
+    assert space.parameters["projector_out"].values == (64, 128)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("seed=1_0", "1_0 is text, because of the _; write 10"),
+        ('seed="010"', '"010" is text, because of its quotes; write 10'),
+        ("seed=1:30", "1:30 is not allowed; a whole number >= 0"),
+        ("seed=0b1", "0b1 is not allowed; a whole number >= 0"),
+        ("seed=0o17", "0o17 is not allowed; a whole number >= 0"),
+        ("seed=!!int 1_0", "1_0 is not readable as int"),
+        ("trainer.learning_rate=0.00_1", "0.00_1 is text, because of the _; write 0.001"),
+        ("trainer.learning_rate=1:30.5", "1:30.5 is not allowed; a number > 0"),
+        ("name=2024", "2024 is read as the number 2024; if you mean text, quote it: --set 'name=\"2024\"'"),
+        ("name=007", "007 is read as the number 7; if you mean text, quote it: --set 'name=\"007\"'"),
+        ("name=${YEAR}", "${YEAR} is read as the number 2024; if you mean text, quote it: --set 'name=\"${YEAR}\"'"),
+        ("name=on", "on is read as true; if you mean text, quote it"),
+        ("name=null", "null is read as null; if you mean text, quote it"),
+        ("tracking.experiment=2024", "2024 is read as the number 2024; if you mean text, quote it"),
+        ("output=2024", "2024 is read as the number 2024; if you mean text, quote it"),
+        ("dataset={name: folder, root: 1e3}", "1e3 is read as the number 1000.0; if you mean text, quote it"),
+    ],
+)
+def test_a_value_that_yaml_takes_for_another_kind_says_so(files: Files, override: str, message: str) -> None:
+    files.environment["YEAR"] = "2024"
+    assert message in files.problems(SMALL, override)[0]
+
+
+def test_a_number_in_quotes_is_a_name(files: Files) -> None:
+    files.environment["YEAR"] = "2024"
+    assert files.load(SMALL, 'name="007"').name == "007"
+    assert files.load(SMALL, 'name="${YEAR}"').name == "2024"
+    for name in ("010", "1_0", "2024", "on"):
+        spec = files.load(SMALL, f'name="{name}"')
+        assert files.load(spec.to_yaml()).name == name
+    assert 'quote it: "007"' in files.problems(SMALL.replace("name: s\n", "name: 007\n"))[0]

@@ -4,6 +4,7 @@ import pytest
 
 from tests.tune_runner.sweep_files import Files
 from tune_runner.spec import load_parts
+from tune_runner.spec_layers import option
 from tune_runner.spec_model import Hardware
 from tune_runner.yaml_lines import SpecErrors
 
@@ -92,3 +93,21 @@ def test_a_mistake_that_all_parts_share_is_told_once(files):
     problems = problems_of(files, TWO_AXES.replace("holdout: 0", "holdout: 2"))
     assert len(problems) == 1
     assert "holdout" in problems[0]
+
+
+def test_allow_partial_is_refused_where_no_data_set_knows_it(files):
+    files.path.write_text("name: a\ndataset: {name: semicon, shots: 5}\n")
+    with pytest.raises(SpecErrors, match="--allow-partial: would be ignored: semicon has no parts"):
+        load_parts(files.path, allow_partial=True)
+    files.path.write_text("name: a\ndataset: {name: mvtec, root: x, category: bottle, shots: 5}\n")
+    [part] = load_parts(files.path, allow_partial=True)
+    assert part.spec.dataset.source.allow_partial
+
+
+def test_a_tracking_uri_is_text_and_its_mistakes_are_in_the_options_name(files):
+    files.path.write_text("name: a\ndataset: {name: semicon, shots: 5}\ntracking: null\n")
+    uri = "postgresql://user:p {a: 1} #x@host/db"
+    [part] = load_parts(files.path, [option("tracking.uri", uri, "--tracking-uri")])
+    assert part.spec.tracking.uri == uri
+    with pytest.raises(SpecErrors, match=r"^--tracking-uri: tracking\.uri: ftp://x is not allowed"):
+        load_parts(files.path, [option("tracking.uri", "ftp://x", "--tracking-uri")])

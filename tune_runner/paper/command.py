@@ -12,7 +12,6 @@ from coftad.types import InputError
 from tune_runner.commands import python
 from tune_runner.directory import SPEC
 from tune_runner.dry_run import dry_run
-from tune_runner.launch import Where, start
 from tune_runner.paper import runs
 from tune_runner.paper.figures import FIGURES
 from tune_runner.paper.published import Column, Row, Table, published
@@ -21,13 +20,15 @@ from tune_runner.paper.side_by_side import cells
 from tune_runner.paper.side_by_side_page import HTML, LEGEND, Comparison, difference, figure, spread, write
 from tune_runner.reopening import reopen
 from tune_runner.spec_fields import refusal
+from tune_runner.spec_layers import Override
+from tune_runner.where import Where
 
 _SWEEPS = Path("sweeps", "paper")
 
 
 def paper(
     name: str,
-    overrides: Sequence[str],
+    overrides: Sequence[Override],
     where: Where,
     console: Console,
     *,
@@ -53,6 +54,15 @@ def paper(
             FIGURES[name](reopen(directory, name)[0], directory, console)
         return code
     return tell(name, directory, console) or code
+
+
+def start(
+    path: Path, overrides: list[Override], where: Where, console: Console, *, allow_partial: bool
+) -> tuple[int, Path]:
+    """As `launch.start`, which loads Ray: not for a dry run, nor to tell of an earlier run."""
+    from tune_runner import launch
+
+    return launch.start(path, overrides, where, console, allow_partial=allow_partial)
 
 
 def sweep_file(name: str) -> Path:
