@@ -125,8 +125,8 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="override a value of the file, such as trainer.lambda_pp=0.5; may be repeated; with report, compare, doctor "
-        "and --reproduce: where the images are by now, such as dataset.root=DIR",
+        help="override a value of the file, such as trainer.lambda_pp=0.5; may be repeated; with report, compare, "
+        "doctor and --reproduce: where the images are by now, such as dataset.root=DIR",
     )
     top.add_argument("--root", help="with data: the folder that holds the set", **folder)
     top.add_argument("--read", help="with paper: tell of the run in this directory, and run nothing", **folder)

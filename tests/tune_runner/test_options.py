@@ -85,10 +85,14 @@ def test_every_option_that_is_taken_reaches_what_the_command_calls(monkeypatch, 
         "dry_run.dry_run": 0,
         "data.data": 0,
         "doctor.doctor": 0,
+        "reproduce.reproduce": 0,
+        "rebuild.rebuild": 0,
+        "study.compare.compare": 0,
         "tracking.sync": type("Report", (), {"sent": 0, "unsent": 0, "problem": ""}),
         "paper.command.dry_run": 0,
         "paper.command.tell": 0,
         "reconcile.outcomes_of": [],
+        "reopening.is_tracked": True,
     }.items():
         monkeypatch.setattr(f"tune_runner.{name}", record(name, result))
     values = {
@@ -105,7 +109,7 @@ def test_every_option_that_is_taken_reaches_what_the_command_calls(monkeypatch, 
     for command, taken in options.TAKES.items():
         for option in taken - {"verbose", "trial"}:
             calls.clear()
-            assert cli.main([*COMMANDS[command], *words[option]]) == 0
+            assert cli.main([*COMMANDS[command], *words[option]]) == 0, (command, option)
             text = repr(calls)
             assert all(value in text for value in values[option]), (command, option, text)
 
