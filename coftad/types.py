@@ -22,6 +22,11 @@ NegativeView = Literal["none", "cutpaste", "cutpaste_scar", "cutpaste_3way", "bl
 ScorerName = Literal["gaussian", "knn", "isolation_forest", "deep_isolation_forest", "patchcore"]
 Criterion = Literal["unused_negative", "used_negative", "compactness", "loss"]
 
+ImageSize = Annotated[int, Field(ge=32, le=1_024)]
+"""Pixels, square. ResNet halves five times; beyond, memory is the limit."""
+
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 

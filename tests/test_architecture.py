@@ -10,11 +10,11 @@ ROOT = Path(__file__).parent.parent
 # Inside coftad imports only point to a lower level; rooms of one level don't import each other.
 LEVELS = [
     {"types", "seeding"},
-    {"devices"},
+    {"devices", "options", "output"},
     {"datasets", "views", "losses", "weights", "folding", "networks", "scorers", "metrics"},
     {"finetune", "embeddings", "criteria", "scoring"},
     {"detectors"},
-    {"trial"},
+    {"trial", "configuration"},
     {"__main__"},
 ]
 # Within one level: what may be seen beside the lower levels.

@@ -126,7 +126,7 @@ def gallery(
             figure.text(middle, bottom + 0.078, f"{scores[row]:.2f}", fontsize=9, fontweight="bold", ha="center")
             figure.text(middle, bottom + 0.046, name, fontsize=8, color=colour, ha="center")
             shown = file if len(file) <= 18 else f"…{file[-17:]}"
-            figure.text(middle, bottom + 0.017, shown, fontsize=6.5, color="0.45", ha="center")
+            figure.text(middle, bottom + 0.017, shown, fontsize=6.5, color="0.45", ha="center", parse_math=False)
     _save(figure, path)
 
 

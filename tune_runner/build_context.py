@@ -7,6 +7,7 @@ from tune_runner.context import SweepContext, git_tags
 from tune_runner.plan import Prepared
 from tune_runner.resources import Share
 from tune_runner.space import walk
+from tune_runner.trial_inputs import trial_inputs
 
 
 def context(prepared: Prepared, directory: Path, share: Share) -> SweepContext | None:
@@ -44,4 +45,5 @@ def context(prepared: Prepared, directory: Path, share: Share) -> SweepContext |
         reproduce=reproduction(directory, "{trial}") + moved(spec, directory),
         varied=tuple(dict.fromkeys(name for _, name, _ in walk(spec.space.parameters))),
         objective=spec.objective,
+        inputs=trial_inputs(prepared, device="auto" if share.gpu else "cpu"),
     )

@@ -11,6 +11,8 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from coftad.configuration import digest
+from coftad.datasets.files import printable
 from coftad.types import Scoring
 from tune_runner import artifacts
 from tune_runner import objective as objectives
@@ -136,8 +138,9 @@ def draw(
     unfinished = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    _write_config(unfinished / "config.yaml", episodes, row, split)
-    with (unfinished / "scores.csv").open("w", newline="") as file:
+    _write_config(unfinished / "config.yaml", context, episodes, row, split)
+    # A name that is not UTF-8 is written as the bytes that it has on the disk.
+    with (unfinished / "scores.csv").open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         table = csv.writer(file)
         table.writerow(("episode", "path", "label", "score"))
         for run in runs:
@@ -152,7 +155,7 @@ def draw(
     rows, scores = _per_image(runs)
     if len(runs) > 1:
         title += f" · score in standard deviations from the normal images, mean of {len(runs)} episodes"
-    names = [pool.paths[image] for image in rows]
+    names = [printable(pool.paths[image]) for image in rows]
     artifacts.gallery(unfinished / "gallery.png", scores, pool.labels[rows], pool.images[rows], names, title)
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)
@@ -216,15 +219,34 @@ def _total(record: EpisodeRecord) -> float:
     return sum(record.seconds.values())
 
 
-def _write_config(path: Path, episodes: Sequence[EpisodeRecord], row: tuple[int, Scoring], split: Split) -> None:
+def _write_config(
+    path: Path, context: SweepContext, episodes: Sequence[EpisodeRecord], row: tuple[int, Scoring], split: Split
+) -> None:
+    """What `coftad.configuration` reads."""
+    inputs = dict(context.inputs)
+    first = inputs.pop("first_episode", None)
+    training = episodes[0].training
+    inputs["weights"] = inputs.get("weights", {}).get(training.backbone)
     document = {
         "trial": episodes[0].trial,
-        "training": asdict(episodes[0].training),
+        "training": asdict(training),
         "steps": row[0],
         "scoring": asdict(row[1]),
         "points": sorted({other.steps for record in episodes for other in record.rows}),
         "scorings": [asdict(other) for other in dict.fromkeys(key[1] for key in _common_rows(episodes))],
-        "episodes": {record.episode: {"seed": record.seed} for record in episodes},
+        "episodes": {
+            record.episode: {
+                "seed": record.seed,
+                "index": None if first is None else first + record.episode,
+                "threads": record.threads,
+                "support": [
+                    {"path": context.image_set.paths[image], "sha256": digest(context.image_set.images[image])}
+                    for image in context.episodes[record.episode].train_rows
+                ],
+            }
+            for record in episodes
+        },
         "shown": split,
+        **inputs,
     }
-    path.write_text(yaml.safe_dump(document, sort_keys=False))
+    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")

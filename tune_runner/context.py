@@ -51,6 +51,8 @@ class SweepContext:
     reproduce: the command that repeats one configuration, with `{trial}` in place of its number.
     episodes: by index, over `image_set`. varied: the parameters that MLflow's table shows: those of the search space.
     objective: what the best row of a configuration is chosen by.
+    inputs: what scores depend on beside the configuration, as `trial_inputs` gives it; empty where an earlier version
+    wrote the sweep.
     """
 
     name: str
@@ -64,6 +66,7 @@ class SweepContext:
     reproduce: str = ""
     varied: tuple[str, ...] = ("backbone", "negative_augmentation", "lambda_pp", "lambda_np", "beta", "steps", "n_a")
     objective: Objective = "auroc"
+    inputs: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def destination(self) -> str:
@@ -96,6 +99,7 @@ class SweepContext:
             "reproduce": self.reproduce,
             "varied": self.varied,
             "objective": self.objective,
+            "inputs": dict(self.inputs),
             "image_set": {"name": pool.name, "digest": pool.digest, "provenance": dict(pool.provenance)},
             "episode_seeds": {str(index): episode.seed for index, episode in self.episodes.items()},
         }
@@ -155,6 +159,7 @@ class SweepContext:
             reproduce=_command_here(described["reproduce"], directory),
             varied=tuple(described["varied"]),
             objective=described.get("objective", "auroc"),  # what it was before there was a choice
+            inputs=described.get("inputs", {}),
         )
 
 

@@ -81,10 +81,8 @@ def _share_or_whole(gpus: float) -> float:
 
 NAME = WithJsonSchema({"description": "text of A-Z a-z 0-9 . _ -, up to 100, the first a letter or digit,"})
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"), NAME]
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Episodes = Annotated[int, Field(ge=1, le=1_000)]
 Index = Annotated[int, Field(ge=0, le=1_000_000)]
-ImageSize = Annotated[int, Field(ge=32, le=1_024)]  # ResNet halves five times; beyond, memory is the limit
 Fields = dict[str, bool | int | float | str]
 Output = Annotated[Path, AfterValidator(lambda path: Path(absolute(path)))]
 Duration = Annotated[float, BeforeValidator(seconds), WithJsonSchema({"description": DURATION.rstrip(",")})]

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 from coftad.datasets import DATASETS
 from coftad.datasets.protocol import Protocol
-from coftad.types import Backbone
+from coftad.types import Backbone, ImageSize, Seed
 from tune_runner.objective import Objective
 from tune_runner.parameters import Choice
 from tune_runner.space import Space, walk
@@ -17,13 +17,11 @@ from tune_runner.spec_model import (
     Budget,
     Dataset,
     Episodes,
-    ImageSize,
     Index,
     Name,
     Output,
     Resources,
     Search,
-    Seed,
     SweepSpec,
     Tracking,
     Trainer,

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass as validated
 
-from coftad.datasets.files import existing_folder, images_if_any, inside
+from coftad.datasets.files import existing_folder, images_if_any, within
 from coftad.datasets.images import image_set, on_threads, opened, resized
 from coftad.datasets.inventory import Inventory, Origin, Part, require
 from coftad.seeding import numpy_generator
@@ -118,7 +118,7 @@ class _Cut:
 def _cut(root: Path, strip: _Strip, seed: int, image_size: int) -> _Cut:
     rng = numpy_generator(seed, "aitex", strip.name)
     masks = [_grey(root, name) for name in strip.masks or ()]
-    with opened(inside(root, strip.name)) as image:
+    with opened(within(root, strip.name)) as image:
         if image.height != PATCH or image.width < PATCH:
             raise InputError(f"has {image.width} x {image.height} pixels, a strip has 4096 x {PATCH}")
         grey = np.asarray(image.convert("L"))
@@ -135,7 +135,7 @@ def _cut(root: Path, strip: _Strip, seed: int, image_size: int) -> _Cut:
 
 
 def _grey(root: Path, name: str) -> NDArray[np.uint8]:
-    with opened(inside(root, name)) as image:
+    with opened(within(root, name)) as image:
         return np.asarray(image.convert("L"))
 
 

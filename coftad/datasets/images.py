@@ -5,7 +5,8 @@ What is decided here, because formats leave it open:
 - Transparent pixels are laid over white, as a page shows them; the colours hidden under them never count.
 - Grey values of more than 8 bits are scaled by the full range of their format, 0..65535 for integers and 0..1 for
   floats, the same for all images of a set: scaling each by its own extremes would erase what a defect looks like.
-  `grey_range` names another range, as a 12-bit camera needs.
+  `grey_range` names another range, as a 12-bit camera needs. Where a TIFF says that zero is white, as X-ray machines
+  write, white and black change places after that.
 - Colour profiles are not applied. CMYK is converted as if it had none.
 - The picture is stretched to a square: a crop could cut the defect off.
 """
@@ -25,19 +26,18 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from pydantic import AfterValidator
 
-from coftad.datasets.files import inside, refuse
+from coftad.datasets.files import refuse, within
+from coftad.datasets.formats import FORMATS
+from coftad.datasets.tiff import unreadable, white_is_zero
 from coftad.types import Images, ImageSet, InputError
 
 MAX_PIXELS = 80_000_000
 """Of one image, by its header, before anything is decoded: 240 MB as RGB, below the 89 million where Pillow warns."""
 
-FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-"""The decoders that may look at a file, whatever it is called. JPEG includes the several pictures of a camera's MPO."""
+_KNOWN = ", ".join(FORMATS)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-Image.init()  # registers all decoders, before threads ask for them
 
 
 def _ascending(grey_range: tuple[float, float]) -> tuple[float, float]:
@@ -61,7 +61,10 @@ def resized(image: Image.Image, image_size: int, grey_range: GreyRange | None = 
     upright = ImageOps.exif_transpose(image)
     size = (image_size, image_size)
     if upright.mode in DEEP_MODES:
-        scaled = Image.fromarray(_scaled_grey(upright, grey_range)).resize(size, Image.Resampling.BICUBIC)
+        values = _scaled_grey(upright, grey_range)
+        if white_is_zero(image):
+            values = 255 - values
+        scaled = Image.fromarray(values).resize(size, Image.Resampling.BICUBIC)
         grey = np.asarray(scaled).round().clip(0, 255).astype(np.uint8)
         return np.repeat(grey[None], 3, axis=0)
     small = _over_white(upright).resize(size, Image.Resampling.BICUBIC)
@@ -119,7 +122,7 @@ def opened(path: Path) -> Iterator[Image.Image]:
     except InputError as error:
         raise InputError(f"{path} {error}") from error
     except UnidentifiedImageError as error:
-        raise InputError(f"{path} is not an image of a known format ({', '.join(FORMATS)})") from error
+        raise InputError(f"{path} {unreadable(path) or f'is not an image of a known format ({_KNOWN})'}") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InputError(f"{path} is too large to be opened: {error}") from error
     except Exception as error:  # damaged files raise anything from struct.error to IndexError
@@ -134,8 +137,9 @@ def _check_size(image: Image.Image) -> None:
 
 def decode(
     path: Path, image_size: int, *, grey_range: GreyRange | None = None, pages: tuple[int, ...] = ()
-) -> tuple[Images, bool]:
-    """(P, 3, S, S) uint8, and whether the file holds more than 8 bits. P is 1, or one for each of `pages` of a volume.
+) -> tuple[Images, int | None]:
+    """(P, 3, S, S) uint8, and what of its range a file of more than 8 bits uses: the highest of 0..255, counted from
+    the value that stands for zero; None for other files. P is 1, or one for each of `pages` of a volume.
 
     Raises InputError naming the file.
     """
@@ -151,7 +155,10 @@ def decode(
                 image.seek(page)
                 _check_size(image)
             decoded.append(resized(image, image_size, grey_range))
-        return np.stack(decoded), image.mode in DEEP_MODES
+        images = np.stack(decoded)
+        if image.mode not in DEEP_MODES:
+            return images, None
+        return images, 255 - int(images.min()) if white_is_zero(image) else int(images.max())
 
 
 def on_threads(root: Path, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
@@ -182,18 +189,19 @@ def load_images(
     """
     first_rows = np.cumsum([0, *(max(1, len(source.pages)) for source in sources)])
     images = np.empty((int(first_rows[-1]), 3, image_size, image_size), np.uint8)
-    deep = np.zeros(len(images), bool)
+    highest = np.full(len(images), -1)  # of deep images
 
     def fill(place: tuple[Source, int]) -> None:
         source, row = place
-        pixels, is_deep = decode(inside(root, source.name), image_size, grey_range=grey_range, pages=source.pages)
+        pixels, used = decode(within(root, source.name), image_size, grey_range=grey_range, pages=source.pages)
         images[row : row + len(pixels)] = pixels
-        deep[row : row + len(pixels)] = is_deep
+        highest[row : row + len(pixels)] = -1 if used is None else used
 
     on_threads(root, fill, list(zip(sources, first_rows[:-1].tolist(), strict=True)))
-    if grey_range is None and deep.any() and (white := int(images[deep].max())) < DIM:
+    deep = int(np.count_nonzero(highest >= 0))
+    if grey_range is None and deep and (white := int(highest.max())) < DIM:
         raise InputError(
-            f"{root}: the {int(deep.sum())} images of more than 8 bits use only the darkest {white / 255:.1%} of their "
+            f"{root}: the {deep} images of more than 8 bits use only the lowest {white / 255:.1%} of their "
             "format's range; say which values are black and white, such as `grey_range: [0, 4095]` for 12 bits"
         )
     return images

@@ -6,8 +6,11 @@ table of measured ratios, or 3D volumes that it slices as the paper did; without
 
 import csv
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
+from os.path import isfile
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -21,6 +24,10 @@ from coftad.datasets.solder_simulator import SolderSimulator
 from coftad.types import _STRICT, ImageSet, InputError, PositiveView
 
 Percent = Annotated[float, Field(ge=0, le=100)]
+
+# As other programs read numbers: Python's own `float` also takes 1_5, and the digits of every script.
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_PAGE = re.compile(r"[0-9]{1,9}")
 
 TABLE = "labels.csv"
 EXPECTED = (
@@ -72,7 +79,7 @@ class SemiCon:
         if not (base / TABLE).is_file():
             return Inventory((Part(TABLE, 0, 1, (TABLE,)),))
         files = sorted({row.file for _, row in _parsed(base / TABLE) if isinstance(row, LabelledSlice)})
-        missing = tuple(file for file in files if not _located(base, file).is_file())
+        missing = tuple(file for file in files if not isfile(_located(base, file)))
         return Inventory((Part(f"files of {TABLE}", len(files) - len(missing), len(files) or None, missing),))
 
     def inventory(self) -> Inventory:
@@ -165,7 +172,7 @@ def read_labels(root: Path) -> list[LabelledSlice]:
         if (first := lines.setdefault(row.name, line)) != line:
             problems.append(f"line {line}: {row.name} is already on line {first}")
         try:
-            if not _located(root, row.file).is_file():
+            if not isfile(_located(root, row.file)):  # a name that is too long is no file's
                 problems.append(f"line {line}: {root / row.file} does not exist")
         except InputError as error:
             problems.append(f"line {line}: {error}")
@@ -184,29 +191,43 @@ def _parsed(table: Path) -> Iterator[tuple[int, LabelledSlice | str]]:
     """Each row of the table with its line, or what is wrong with it."""
     try:
         with table.open(encoding="utf-8-sig", newline="") as text:
-            reader = csv.DictReader(text)
-            columns = reader.fieldnames or []
-            missing = [each for each in ("file", "void_ratio_percent") if each not in columns]
-            if missing:
-                raise InputError(f"{table} has no column {' and no column '.join(missing)}; expected {EXPECTED}")
-            for row in reader:
-                yield reader.line_num, _row(row, volumes="slice" in columns)
+            reader = csv.reader(text)
+            columns = next(reader, [])
+            _check_columns(table, columns)
+            for fields in reader:
+                if fields:  # an empty line has none
+                    yield reader.line_num, _row(columns, fields)
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{table} is not a CSV table in UTF-8: {error}") from error
 
 
-def _row(row: dict[str, str | None], *, volumes: bool) -> LabelledSlice | str:
-    file, ratio, number = ((row.get(each) or "").strip() for each in ("file", "void_ratio_percent", "slice"))
+def _check_columns(table: Path, columns: Sequence[str]) -> None:
+    missing = [name for name in ("file", "void_ratio_percent") if name not in columns]
+    if missing:
+        raise InputError(f"{table} has no column {' and no column '.join(missing)}; expected {EXPECTED}")
+    if repeated := sorted({name for name in columns if name.strip() and columns.count(name) > 1}):
+        raise InputError(f"{table}, line 1: more than one column is called {', '.join(repeated)}; leave one of each")
+
+
+def _row(columns: Sequence[str], fields: Sequence[str]) -> LabelledSlice | str:
+    """What a line says, or what is wrong with it."""
+    surplus = [
+        text for column, text in zip_longest(columns, fields, fillvalue="") if not column.strip() and text.strip()
+    ]
+    if surplus:
+        return (
+            f"{', '.join(map(repr, surplus))} stands in no column; a decimal comma, or a comma in a file's name, needs "
+            "quotes, and numbers are written with a point"
+        )
+    row = dict(zip(columns, fields, strict=False))
+    file, ratio, number = (row.get(name, "").strip() for name in ("file", "void_ratio_percent", "slice"))
     if not file:
         return "file is empty"
-    try:
-        percent = float(ratio)
-    except ValueError:
-        percent = math.nan
+    percent = float(ratio) if _NUMBER.fullmatch(ratio) else math.nan
     if not 0 <= percent <= 100:
         return f"void_ratio_percent is {ratio!r}, expected a number from 0 to 100"
-    if not volumes:
+    if "slice" not in columns:
         return LabelledSlice(f"slices/{file}", None, percent)
-    if not (number.isascii() and number.isdigit()):
+    if not _PAGE.fullmatch(number):
         return f"slice is {number!r}, expected a whole number from 0"
     return LabelledSlice(f"volumes/{file}", int(number), percent)

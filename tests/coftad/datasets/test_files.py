@@ -1,7 +1,9 @@
 import pytest
 from PIL import Image
 
-from coftad.datasets.files import images_below, inside, refuse
+from coftad.datasets.files import ignored_below, images_below, inside, refuse, within
+from coftad.datasets.formats import FORMATS
+from coftad.datasets.images import Source, load_images
 from coftad.types import InputError
 
 
@@ -67,3 +69,36 @@ def test_a_long_list_of_problems_is_capped_with_its_count():
     assert len(lines) == 22
     assert lines[-1] == "  - and 37 more"
     refuse("Fine:", [])
+
+
+def test_names_that_a_folder_holds_are_not_judged(tmp_path):
+    for name in ("9:05.png", "A:1.png", "%2Fdata%2Fx.png", "%00.png", "b\\..\\a.png"):
+        Image.new("L", (2, 2)).save(tmp_path / name)
+        assert within(tmp_path, name) == tmp_path / name
+    assert len(load_images(tmp_path, [Source(name) for name in images_below(tmp_path, ".")], 8)) == 5
+    (tmp_path / "far.png").symlink_to("/etc/passwd")
+    with pytest.raises(InputError, match="outside"):
+        within(tmp_path, "far.png")
+    with pytest.raises(InputError, match="not the name of a file"):
+        within(tmp_path, "a\0.png")
+
+
+def test_what_is_passed_over_is_counted_by_suffix(tmp_path):
+    for name in ("a.heic", "b/c.HEIC", "notes.txt", "README", ".hidden.heic", "a.png", "d.JFIF"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert ignored_below(tmp_path, ".") == "2 .heic, 1 .txt, 1 without a suffix"
+    assert images_below(tmp_path, ".") == ["a.png", "d.JFIF"]
+    assert ignored_below(tmp_path, "nowhere") == ""
+
+
+@pytest.mark.parametrize(
+    ("suffix", "kind"),
+    [("jfif", "JPEG"), ("jpe", "JPEG"), ("gif", "GIF"), ("jp2", "JPEG2000"), ("avif", "AVIF"), ("pbm", "PPM")],
+)
+def test_all_that_the_decoder_reads_counts_as_an_image(tmp_path, suffix, kind):
+    if kind not in FORMATS:
+        pytest.fail(f"this build of Pillow has no {kind}")
+    Image.new("L", (8, 8), 255).convert("1" if suffix == "pbm" else "RGB").save(tmp_path / f"a.{suffix}", kind)
+    [name] = images_below(tmp_path, ".")
+    assert load_images(tmp_path, [Source(name)], 8).min() > 245

@@ -4,7 +4,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from coftad.datasets.protocol import Protocol, check
-from coftad.datasets.semicon import SemiCon
+from coftad.datasets.semicon import SemiCon, read_labels
 from coftad.types import InputError
 
 
@@ -64,6 +64,58 @@ def test_all_bad_rows_are_reported_with_their_lines(slices):
     for (number, reason), line in zip(expected.items(), lines, strict=True):
         assert f"line {number}: " in line
         assert reason in line
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("a.png,1,5", "'5' stands in no column"),
+        ("a.png,2,4,x", "'4', 'x' stands in no column"),
+        ("a.png,1_5", "'1_5', expected a number from 0 to 100"),
+        ("a.png,١٥", "'١٥', expected"),
+        ("a.png,infinity", "'infinity', expected"),
+        ("a.png,0x5", "'0x5', expected"),
+    ],
+)
+def test_numbers_that_could_be_read_in_two_ways_are_refused_with_their_line(slices, row, reason):
+    for header in ("file,void_ratio_percent", "file,void_ratio_percent,,"):
+        (slices / "labels.csv").write_text(f"{header}\nb.png,4.5\n{row}\n", encoding="utf-8")
+        with pytest.raises(InputError, match="cannot be used") as caught:
+            SemiCon(slices).load(4)
+        [_, line] = str(caught.value).splitlines()
+        assert "line 3: " in line
+        assert reason in line
+
+
+@pytest.mark.parametrize("row", ["a.png,1.5", "a.png,+1.5", "a.png,.15e1", 'a.png,"1.5"', "a.png, 1.5 ", "a.png,1.5,,"])
+def test_numbers_as_other_programs_write_them_are_read(slices, row):
+    (slices / "labels.csv").write_text(f"file,void_ratio_percent\n\n{row}\nc.png,9\n")
+    assert [each.void_ratio_percent for each in read_labels(slices)] == [1.5, 9]
+
+
+def test_a_name_that_is_too_long_is_no_files(slices):
+    (slices / "labels.csv").write_text(f"file,void_ratio_percent\n{'a' * 5000},1\n")
+    with pytest.raises(InputError, match=r"line 2: .* does not exist"):
+        SemiCon(slices).load(4)
+
+
+def test_a_column_that_is_there_twice_is_refused(slices):
+    (slices / "labels.csv").write_text("file,void_ratio_percent,file\na.png,1,b.png\n")
+    with pytest.raises(InputError, match="line 1: more than one column is called file"):
+        SemiCon(slices).load(4)
+
+
+def test_a_slice_number_beyond_all_volumes_is_refused(tmp_path):
+    (tmp_path / "labels.csv").write_text(f"file,slice,void_ratio_percent\ndie.tif,{'9' * 5000},1\n")
+    with pytest.raises(InputError, match="expected a whole number from 0"):
+        SemiCon(tmp_path).load(4)
+
+
+def test_a_file_that_looks_like_a_drive_or_decodes_to_a_path_is_a_file(slices):
+    for name in ("9:05.png", "%2Fx.png"):
+        (slices / "slices" / name).write_bytes((slices / "slices/a.png").read_bytes())
+    (slices / "labels.csv").write_text("file,void_ratio_percent\n9:05.png,1\n%2Fx.png,1\nc.png,9\n")
+    assert SemiCon(slices).load(4).paths == ("slices/%2Fx.png", "slices/9:05.png", "slices/c.png")
 
 
 def test_a_missing_table_or_column_says_what_is_expected(slices):
