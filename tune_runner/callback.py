@@ -113,6 +113,7 @@ class SweepCallback(tune.Callback):
         finished = result.pop("finished", None)  # Tune keeps the result for ever; the arrays it need not keep
         if finished is not None:
             self.records.append(*_as_record(finished, trial.trial_id, self.prepared))
+            self.searcher.report(trial.trial_id, int(result["episodes"]), float(result["objective"]))
 
     @guarded
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
@@ -129,7 +130,7 @@ class SweepCallback(tune.Callback):
             return  # not stopped by the scheduler: `interrupt` closes it
         records = self.records.of(asked.number)
         found = verdict(records, self.prepared.spec.objective)
-        self.searcher.complete(trial.trial_id, found.value, found.attributes, pruned=pruned)
+        self.searcher.complete(trial.trial_id, found.value, found.attributes, pruned=pruned, running=found.running)
         self._track(Outcome(trial=asked.number, state="pruned" if pruned else "complete", ray_trial=trial.trial_id))
         if not pruned and found.value > self.highest:
             self.highest = found.value
@@ -150,7 +151,9 @@ class SweepCallback(tune.Callback):
             for trial_id, asked in list(self.searcher.running.items()):
                 if found := self._whole(asked.number):
                     result = verdict(found, self.prepared.spec.objective)
-                    self.searcher.complete(trial_id, result.value, result.attributes, pruned=False)
+                    self.searcher.complete(
+                        trial_id, result.value, result.attributes, pruned=False, running=result.running
+                    )
                     self._track(Outcome(trial=asked.number, state="complete", ray_trial=trial_id))
                 else:
                     left += 1

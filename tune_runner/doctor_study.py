@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 from tune_runner.disagreement import Disagreement
 from tune_runner.doctor_records import Shelf, fresh_folder
 from tune_runner.journal import RecordingError
+from tune_runner.metric_names import name_metric
 from tune_runner.objective import Objective
 from tune_runner.reconcile import STUDY, configuration, verdict
 from tune_runner.records import EpisodeRecord
@@ -79,6 +80,8 @@ def replace(directory: Path, study: optuna.Study, changed: Mapping[int, FrozenTr
         copied = optuna.create_study(study_name=study.study_name, storage=storage, directions=study.directions)
         for name, value in study.user_attrs.items():
             copied.set_user_attr(name, value)
+        if study.metric_names:
+            name_metric(copied, study.metric_names)
         for trial in study.get_trials(deepcopy=False):
             copied.add_trial(changed.get(trial.number, trial))
         storage.engine.dispose()
@@ -177,9 +180,8 @@ def _usable(records: list[EpisodeRecord], episodes: int | None) -> bool:
 
 def _told(trial: FrozenTrial, records: list[EpisodeRecord], objective: Objective) -> FrozenTrial:
     result, told = verdict(records, objective), copy.deepcopy(trial)
-    if told.state == TrialState.PRUNED:
-        told.intermediate_values = {len(records): result.value}
-    else:
+    told.intermediate_values = dict(enumerate(result.running, 1))
+    if told.state != TrialState.PRUNED:
         told.state = TrialState.COMPLETE
     told.value = result.value
     told.user_attrs = {**trial.user_attrs, **result.attributes, "reason": None}

@@ -35,6 +35,19 @@ def best_row(values_ER: Floats) -> int:
     return int(np.nanargmax(values_ER.mean(0)))
 
 
+def running(values_ER: Floats) -> list[float]:
+    """(E,): the objective of the best row over the first episode, the first two, and so on. The last is the trial's."""
+    firsts = [values_ER[:count] for count in range(1, len(values_ER) + 1)]
+    return [float(first[:, best_row(first)].mean()) for first in firsts]
+
+
+def metric_name(objective: Objective) -> str:
+    """Of what a study maximises, for those who open its storage."""
+    if objective == "auroc":
+        return "search AUROC"
+    return objective if SIGNS[objective] > 0 else f"-{objective}"
+
+
 def mean_criteria(rows: Sequence[Measured]) -> dict[str, float]:
     """One row over its episodes: the mean of every criterion that it has in all of them."""
     known = [name for name in SIGNS if all(name in row.criteria for row in rows)]

@@ -18,7 +18,7 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState
 from coftad.types import FineTuning, InputError
 from tune_runner.context import Outcome
 from tune_runner.journal import RecordingError
-from tune_runner.objective import Objective, best_row, mean_criteria, values
+from tune_runner.objective import Objective, best_row, mean_criteria, running, values
 from tune_runner.patience import ENGINE
 from tune_runner.records import EpisodeRecord, Records
 from tune_runner.spec import SweepSpec, load
@@ -35,9 +35,11 @@ _STATES: dict[TrialState, Literal["complete", "pruned", "failed"]] = {
 @dataclass(frozen=True)
 class Verdict:
     """What the records of one configuration come to. best: the row with the highest mean of the objective over
-    episodes, which `value` is; auroc: mean search AUROC of that row; attributes: what the study keeps beside it."""
+    episodes, which `value` is; running: `value` after the first episode, the first two, and so on; auroc: mean search
+    AUROC of that row; attributes: what the study keeps beside it."""
 
     value: float
+    running: tuple[float, ...]
     auroc: float
     best: int
     attributes: dict[str, Any]
@@ -72,7 +74,7 @@ def verdict(records: Sequence[EpisodeRecord], objective: Objective = "auroc") ->
             for row, mean, own in zip(described, means, criteria, strict=True)
         ],
     }
-    return Verdict(float(values_ER[:, best].mean()), float(means[best]), best, attributes)
+    return Verdict(float(values_ER[:, best].mean()), tuple(running(values_ER)), float(means[best]), best, attributes)
 
 
 def whole(records: Records, trial: int, episodes: int, objective: Objective = "auroc") -> list[EpisodeRecord]:
@@ -106,6 +108,8 @@ def reconcile(study: optuna.Study, records: Records, *, episodes: int, objective
                 result = verdict(found, objective)
                 # A driver may have noted a reason and been killed before it told it: it holds no more.
                 _note(study, trial, {**result.attributes, "reason": None})
+                for step, value in enumerate(result.running, 1):
+                    study._storage.set_trial_intermediate_value(trial._trial_id, step, value)
                 study.tell(trial.number, result.value)
                 told.append(trial.number)
                 continue

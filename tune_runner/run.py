@@ -17,6 +17,7 @@ from tune_runner.directory import SPEC, write_spec
 from tune_runner.interruption import EXIT_CODE, on_interrupt
 from tune_runner.journal import RecordingError
 from tune_runner.lock import driving
+from tune_runner.objective import metric_name
 from tune_runner.plan import Prepared
 from tune_runner.progress import Progress
 from tune_runner.reconcile import STUDY, outcomes, reconcile
@@ -44,7 +45,7 @@ def open_study(directory: Path, spec: SweepSpec) -> optuna.Study:
     names = optuna.get_all_study_names(
         JoinableStorage(url)
     )  # one, named after what the directory was called when it was new
-    study = create_or_load(url, names[0] if names else f"{spec.name}-{directory.name}")
+    study = create_or_load(url, names[0] if names else f"{spec.name}-{directory.name}", metric_name(spec.objective))
     made_from = study.user_attrs
     if "fingerprint" not in made_from:  # new, or its driver was killed before it could say
         study.set_user_attr("spec", spec.to_yaml())

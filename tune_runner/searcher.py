@@ -1,13 +1,14 @@
 """The Optuna study as a Ray Tune Searcher. The study's storage is the only truth about trials.
 
 Ray asks here for configurations; `callback.py` tells results as soon as they are recorded. Each trial in the storage
-carries Ray's trial id, and every end has its own state: COMPLETE, PRUNED (stopped by the scheduler), FAIL with a
-`reason`.
+carries Ray's trial id, what its objective came to after each episode, and every end has its own state: COMPLETE, PRUNED
+(stopped by the scheduler), FAIL with a `reason`.
 A trial that was only interrupted fails with the reason `interrupted`, and its parameters wait in the queue for the
 next driver.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
@@ -17,8 +18,9 @@ from ray.tune.search import Searcher
 
 from coftad.seeding import derive
 from tune_runner.designs import DESIGNS, key, points
+from tune_runner.metric_names import name_metric
 from tune_runner.sobol import Sobol
-from tune_runner.space import Space, suggest, training_config
+from tune_runner.space import Space, as_written, suggest, training_config
 from tune_runner.spec import SweepSpec
 from tune_runner.trainable import TRIAL_CONFIG
 from tune_runner.transactions import JoinableStorage, together
@@ -45,19 +47,30 @@ def sampler(name: str, space: Space, *, seed: int, number: int) -> BaseSampler:
     raise ValueError(f"unknown sampler {name!r}")
 
 
-def create_or_load(storage: str, name: str) -> optuna.Study:
-    return optuna.create_study(
+def create_or_load(storage: str, name: str, metric: str = "search AUROC") -> optuna.Study:
+    """metric: what the study maximises, as optuna-dashboard and Optuna's own tables call it."""
+    study = optuna.create_study(
         study_name=name, storage=JoinableStorage(storage), direction="maximize", load_if_exists=True
     )
+    name_metric(study, [metric])
+    return study
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A running trial. number and params are kept here because Optuna would read them from the storage each time."""
+    """A running trial. number and params are kept here because Optuna would read them from the storage each time, and
+    so are the numbers of episodes after which a value was reported: a trial whose worker died begins again."""
 
     trial: optuna.Trial
     number: int
     params: dict[str, Any]
+    reported: set[int] = field(default_factory=set)
+
+
+def _report(asked: Asked, episodes: int, value: float) -> None:
+    if episodes not in asked.reported:
+        asked.trial.report(value, step=episodes)
+        asked.reported.add(episodes)
 
 
 class StudySearcher(Searcher):
@@ -142,6 +155,9 @@ class StudySearcher(Searcher):
             self._fail(trial, DUPLICATE, f"the same configuration as trial {earlier}")
             return asked, None
         trial.set_user_attr("ray_trial", trial_id)
+        for written, value in as_written(self.space, asked.params).items():
+            if written not in asked.params:  # for who opens the storage: Optuna keeps another parameter in its place
+                trial.set_user_attr(written, value)
         config = training_config(self.space, self.spec.trainer_values, suggestion)
         return asked, {"number": asked.number, "trial": TRIAL_CONFIG.dump_python(config, mode="json")}
 
@@ -154,13 +170,24 @@ class StudySearcher(Searcher):
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Nothing: `callback.py` calls `complete` or `fail`, because it knows the reason."""
 
-    def complete(self, trial_id: str, value: float, attributes: dict[str, Any], *, pruned: bool) -> None:
-        trial = self.running.pop(trial_id).trial
+    def report(self, trial_id: str, episodes: int, value: float) -> None:
+        """The objective over the first `episodes` of a running trial, for who watches the study. The samplers read of
+        these only the last one of a pruned trial, which is its value."""
+        if (asked := self.running.get(trial_id)) is not None:
+            _report(asked, episodes, value)
+
+    def complete(
+        self, trial_id: str, value: float, attributes: dict[str, Any], *, pruned: bool, running: Sequence[float] = ()
+    ) -> None:
+        """running: the objective after each episode, to be reported as far as it was not."""
+        asked = self.running.pop(trial_id)
+        trial = asked.trial
         with together(self.study):
+            for episodes, mean in {**dict(enumerate(running, 1)), int(attributes["episodes"]): value}.items():
+                _report(asked, episodes, mean)
             for name, attribute in attributes.items():
                 trial.set_user_attr(name, attribute)
             if pruned:
-                trial.report(value, step=int(attributes["episodes"]))
                 self.study.tell(trial, state=TrialState.PRUNED)
             else:
                 self.study.tell(trial, value)

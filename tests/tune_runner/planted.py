@@ -107,7 +107,7 @@ class Planted:
         for episode in range(1 if pruned else len(self.prepared.episodes)):
             self.record(ray_trial, number, episode)
         result = verdict(self.records.of(number), self.prepared.spec.objective)
-        self.searcher.complete(ray_trial, result.value, result.attributes, pruned=pruned)
+        self.searcher.complete(ray_trial, result.value, result.attributes, pruned=pruned, running=result.running)
         return number
 
     def tracker(self) -> Tracker:

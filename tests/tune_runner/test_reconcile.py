@@ -20,7 +20,15 @@ class Killed(BaseException):
 
 def frozen(study: optuna.Study) -> list[tuple]:
     return [
-        (trial.number, trial.state, trial.value, trial.params, trial.user_attrs, trial.system_attrs)
+        (
+            trial.number,
+            trial.state,
+            trial.value,
+            trial.params,
+            trial.user_attrs,
+            trial.system_attrs,
+            trial.intermediate_values,
+        )
         for trial in study.get_trials()
     ]
 
@@ -52,6 +60,8 @@ def test_what_is_told_is_what_the_driver_would_have_told(tmp_path):
     [expected], [found] = undisturbed.study.get_trials(), killed.study.get_trials()
     assert found.user_attrs.pop("reason") is None
     assert (found.value, found.params, found.user_attrs) == (expected.value, expected.params, expected.user_attrs)
+    assert found.intermediate_values == expected.intermediate_values
+    assert len(found.intermediate_values) == 2
 
 
 @pytest.mark.parametrize("damage", ["missing episode", "lost scores", "damaged scores"])
@@ -130,7 +140,7 @@ def left_behind(tmp_path_factory):
     return sweep
 
 
-@pytest.mark.parametrize("writes", range(1, 14))
+@pytest.mark.parametrize("writes", range(1, 16))
 def test_cut_short_after_any_write_it_is_completed_by_the_next_call(left_behind, tmp_path, monkeypatch, writes):
     directory = planted.copied(left_behind, tmp_path)
     sweep = planted.Planted(left_behind.prepared, directory, left_behind.searcher)
@@ -150,14 +160,16 @@ def test_cut_short_after_any_write_it_is_completed_by_the_next_call(left_behind,
         return write
 
     with monkeypatch.context() as patch:
-        for name in ("set_trial_user_attr", "set_trial_state_values", "create_new_trial"):
+        for name in (
+            "set_trial_user_attr", "set_trial_intermediate_value", "set_trial_state_values", "create_new_trial"
+        ):  # fmt: skip
             patch.setattr(storage, name, counting(name))
         cut = False
         try:
             reconcile(sweep.study, sweep.records, episodes=2)
         except Killed:
             cut = True
-    assert cut == (writes < 13), "thirteen writes are all there are"
+    assert cut == (writes < 15), "fifteen writes are all there are"
     reconcile(sweep.study, sweep.records, episodes=2)
     trials = sweep.study.get_trials()
     assert [trial.state for trial in trials] == [TrialState.COMPLETE, TrialState.FAIL, TrialState.WAITING]
