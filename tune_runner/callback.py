@@ -24,6 +24,7 @@ from tune_runner.progress import Progress
 from tune_runner.reconcile import verdict, whole
 from tune_runner.records import EpisodeRecord, Records, RowRecord, Scores
 from tune_runner.searcher import StudySearcher
+from tune_runner.space import as_written
 from tune_runner.study.scored import labels_and_scores
 from tune_runner.tracking import Tracker
 from tune_runner.trainable import TRIAL_CONFIG, FinishedEpisode
@@ -104,7 +105,7 @@ class SweepCallback(tune.Callback):
     @guarded
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         if asked := self.searcher.running.get(trial.trial_id):
-            self.progress.started(asked.number, asked.params)
+            self.progress.started(asked.number, as_written(self.prepared.spec.space, asked.params))
 
     @guarded
     def on_trial_result(

@@ -21,6 +21,7 @@ from tune_runner.parameters import Choice, Parameter, Parameters
 from tune_runner.space import KINDS, Space, enumerate_training, optuna_name, suggest, walk
 from tune_runner.spec_fields import refusal
 from tune_runner.spec_model import Search
+from tune_runner.written import written_number
 from tune_runner.yaml_lines import Scalar, shown
 
 Point = dict[str, Any]
@@ -100,7 +101,7 @@ def fields_of(space: Space, point: Point) -> dict[str, Scalar]:
 
 
 def _told(name: str, value: Scalar) -> str:
-    return f"{name} = {value:.4g}" if isinstance(value, float) else f"{name} = {shown(value)}"
+    return f"{name} = {written_number(value) if isinstance(value, float) else shown(value)}"
 
 
 def _can(space: Space, field: str, value: Scalar) -> bool:

@@ -124,7 +124,7 @@ class LogComplement(Interval):
         return tuple(self.decode(gap) for gap in reversed(_log_spread(1 - self.high, 1 - self.low)))
 
     def text(self) -> str:
-        return f"{self.low:g} to {self.high:g}, its distance to 1 log-uniform"
+        return f"{self.low!r} to {self.high!r}, its distance to 1 log-uniform"
 
     def plain(self) -> dict[str, Any]:
         return {"log_complement": [self.low, self.high]}

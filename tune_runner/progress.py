@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tune_runner.plan import duration
+from tune_runner.written import written_number
 
 _RECENT = 8  # finished trials on show
 
@@ -90,5 +91,6 @@ class Progress:
 
 def short(parameters: dict[str, Any]) -> str:
     return " ".join(
-        f"{name}={value:.3g}" if isinstance(value, float) else f"{name}={value}" for name, value in parameters.items()
+        f"{name}={written_number(value, 3) if isinstance(value, float) else value}"
+        for name, value in parameters.items()
     )

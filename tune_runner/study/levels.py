@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tune_runner.written import written_number
+
 BIN = 6  # trials that make a part of a range a sample
 _FEW = 4  # as many different numbers are levels as they are
 
@@ -30,8 +32,8 @@ def levels(values: Sequence[Any], *, most: int = 3) -> Levels:
         return Levels(tuple(map(text, different)), np.array([place[value] for value in values], dtype=np.intp))
     parts = max(2, min(most, len(values) // BIN))
     cuts = np.quantile(values, np.arange(1, parts) / parts)
-    between = [f"{low:.3g} to {high:.3g}" for low, high in pairwise(cuts)]
-    names = (f"<= {cuts[0]:.3g}", *between, f"> {cuts[-1]:.3g}")
+    between = [f"{text(low)} to {text(high)}" for low, high in pairwise(cuts)]
+    names = (f"<= {text(cuts[0])}", *between, f"> {text(cuts[-1])}")
     return _used(names, np.searchsorted(cuts, values, side="left"))
 
 
@@ -42,4 +44,4 @@ def _used(names: tuple[str, ...], codes: NDArray[np.intp]) -> Levels:
 
 
 def text(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return written_number(value, 3) if isinstance(value, float) else str(value)

@@ -12,6 +12,7 @@ from tune_runner.ledger import known_runs
 from tune_runner.study.scored import search_auroc
 from tune_runner.study.words import text
 from tune_runner.trial_state import reason
+from tune_runner.written import written_row
 
 _LOCAL = "http://127.0.0.1:5000"  # where `mlflow ui` serves a database
 _AT_FIRST = 50  # trials that are in the page before its script runs
@@ -47,6 +48,7 @@ def newest_runs(directory: Path) -> Runs:
 
 
 def listing(trials: Sequence[FrozenTrial], runs: Runs) -> Listing:
+    """trials: as written, see `tune_runner.written`."""
     lines = [
         (
             trial.number,
@@ -54,7 +56,7 @@ def listing(trials: Sequence[FrozenTrial], runs: Runs) -> Listing:
             None if trial.value is None else round(100 * search_auroc(trial), 2),
             _percent(trial.user_attrs.get("auroc_std")),
             _told(trial.params),
-            _told(trial.user_attrs.get("best_row", {})),
+            _told(written_row(trial.user_attrs.get("best_row", {}))),
             runs.ids.get(trial.number, ""),
         )
         for trial in trials

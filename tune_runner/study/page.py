@@ -27,6 +27,7 @@ from tune_runner.study.summary import Summary
 from tune_runner.study.templates import template
 from tune_runner.study.words import chance, curve_title, percent, points, spread, text
 from tune_runner.trial_state import counts
+from tune_runner.written import written_row, written_trials
 
 HTML = "report.html"
 JSON = "summary.json"
@@ -40,16 +41,20 @@ def write(
     """`summary.json`, `report.html` and its pictures, into the sweep's directory. beside: files that the page names.
     Raises RecordingError."""
     directory = records.directory
-    described = json.dumps(asdict(summary), indent=1) + "\n"
+    facts = asdict(summary)
+    if summary.best is not None:
+        facts["best"]["row"] = written_row(summary.best.row)
+    described = json.dumps(facts, indent=1) + "\n"
     write_whole(directory / JSON, lambda file: file.write(described.encode()))
     found, stills = findings(summary, prepared, records)
-    complete = completed(study)
+    complete = written_trials(prepared.spec.space, completed(study))
+    ended = [trial for trial in study.get_trials(deepcopy=False) if counts(trial)]
     page = template(_HERE / "report.html.jinja", **_WORDS).render(
         s=summary,
         answers=answers(summary),
         panels={**found, **looking_around(summary, complete)},
         pictures=_pictures(summary, directory),
-        trials=listing([each for each in study.get_trials(deepcopy=False) if counts(each)], newest_runs(directory)),
+        trials=listing(written_trials(prepared.spec.space, ended), newest_runs(directory)),
         command=reproduction(directory, "{trial}") + moved(prepared.spec, directory),
         yaml=(directory / "sweep.yaml").read_text() if (directory / "sweep.yaml").exists() else "",
         recorded="environment" in study.user_attrs,
@@ -98,4 +103,5 @@ _WORDS = {
     "still": still,
     "spread": spread,
     "title": curve_title,
+    "written_row": written_row,
 }

@@ -14,6 +14,7 @@ from tune_runner.records import Records
 from tune_runner.study import explore, interactive, plots
 from tune_runner.study.scored import labels_and_scores, rows
 from tune_runner.study.summary import Summary
+from tune_runner.written import written_name
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def findings(summary: Summary, prepared: Prepared, records: Records) -> tuple[di
 
 
 def looking_around(summary: Summary, trials: Sequence[FrozenTrial]) -> dict[str, Panel]:
-    """Optuna's figures; of one trial there is nothing to see."""
+    """Optuna's figures; of one trial there is nothing to see. trials: as written, see `tune_runner.written`."""
     if len(trials) < 2:
         return {}
     parameters = _by_importance(summary, trials)
@@ -72,7 +73,7 @@ def _by_importance(summary: Summary, trials: Sequence[FrozenTrial]) -> list[str]
         for name, value in trial.params.items():
             values.setdefault(name, set()).add(value)
     varied = [name for name, several in values.items() if len(several) > 1]
-    known = [effect.parameter for effect in summary.effects if effect.parameter in varied]
+    known = [name for effect in summary.effects if (name := written_name(effect.parameter)) in varied]
     return list(dict.fromkeys([*known, *varied]))
 
 

@@ -164,4 +164,4 @@ def _spread_out(axes: Axes, values: list[float]) -> None:
         axes.set_xscale("log")
     elif kind == "complement":
         axes.set_xscale("function", functions=(lambda x: -np.log10(np.maximum(1 - x, 1e-12)), lambda y: 1 - 10.0**-y))
-        axes.set_xticks(values, [f"{value:.4g}" for value in values], fontsize=8)
+        axes.set_xticks(values, labels(values), fontsize=8)

@@ -17,6 +17,7 @@ from tune_runner.study.summary import Best, Summary, summarise
 from tune_runner.study.tables import write_findings, write_tables
 from tune_runner.study.versus import Versus
 from tune_runner.study.words import curve_title, percent, spread, text
+from tune_runner.written import written_row, written_trials
 
 
 def make(
@@ -28,7 +29,8 @@ def make(
     summary = summarise(prepared, study, records, commands)
     tables = write_findings(directory, summary)
     if measured:
-        tables = write_tables(directory, study.get_trials(deepcopy=False), records) + tables
+        trials = written_trials(prepared.spec.space, study.get_trials(deepcopy=False))
+        tables = write_tables(directory, trials, records) + tables
     return summary, write(summary, prepared, study, records, beside=tables) + tables
 
 
@@ -61,7 +63,7 @@ def show(summary: Summary, directory: Path, console: Console) -> None:
 
 def _show_best(best: Best, protocol: str, console: Console) -> None:
     by = "this" if best.chosen_by == "auroc" else best.chosen_by
-    settings = " ".join(f"{name}={text(value)}" for name, value in {**best.parameters, **best.row}.items())
+    settings = " ".join(f"{name}={text(value)}" for name, value in {**best.parameters, **written_row(best.row)}.items())
     lines = [
         f"best configuration: trial {best.trial}: {settings}",
         f"  test AUROC   {spread(best.test_auroc, best.test_interval)} %"

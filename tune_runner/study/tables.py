@@ -15,17 +15,22 @@ import pyarrow.parquet
 from optuna.trial import FrozenTrial
 
 from coftad.criteria import SIGNS
+from coftad.types import Scoring
 from tune_runner.journal import write_whole
 from tune_runner.records import EpisodeRecord, Records
+from tune_runner.space import scoring_values
 from tune_runner.study.scored import search_auroc
 from tune_runner.study.summary import Summary
 from tune_runner.trial_state import counts, reason
+from tune_runner.written import written_row
 
 
 def write_tables(directory: Path, trials: Sequence[FrozenTrial], records: Records) -> list[Path]:
     """`trials`: one line a trial that counts. `rows`: one line for each episode, point of the trajectory and set of
     scoring values, with the metrics on the search images and the criteria without labels; settings as trained, constant
-    ones too."""
+    ones too. A scoring value that the scorer does not read is left empty.
+
+    trials: as written, see `tune_runner.written`."""
     ended = [_trial(trial) for trial in trials if counts(trial)]
     rows = _rows(record for trial in records.episodes() for record in records.of(trial))  # one at a time: they are many
     first = next(rows, {})
@@ -77,7 +82,7 @@ def _flat(finding: Any) -> dict[str, Any]:
 
 
 def _trial(trial: FrozenTrial) -> dict[str, Any]:
-    best = trial.user_attrs.get("best_row", {})
+    best = written_row(trial.user_attrs.get("best_row", {}))
     return {
         "trial": trial.number,
         "state": trial.state.name.lower(),
@@ -92,13 +97,15 @@ def _trial(trial: FrozenTrial) -> dict[str, Any]:
 def _rows(episodes: Iterable[EpisodeRecord]) -> Iterator[dict[str, Any]]:
     for record in episodes:
         training = asdict(record.training)
+        unread = dict.fromkeys(asdict(Scoring()))
         for row in record.rows:
             yield {
                 "trial": record.trial,
                 "episode": record.episode,
                 **training,
                 "steps": row.steps,
-                **asdict(row.scoring),
+                **unread,
+                **scoring_values(row.scoring),
                 **asdict(row.search),
                 **{name: row.criteria.get(name) for name in SIGNS},
                 "seconds": round(sum(record.seconds.values()), 3),

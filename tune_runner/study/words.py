@@ -3,6 +3,7 @@
 from typing import Any
 
 from tune_runner.study.curves import Curve
+from tune_runner.written import written_number
 
 
 def percent(value: float) -> str:
@@ -24,7 +25,7 @@ def chance(p: float | None) -> str:
 
 
 def text(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return written_number(value) if isinstance(value, float) else str(value)
 
 
 def curve_title(curve: Curve) -> str:
