@@ -57,6 +57,8 @@ def _show(title: str, root: Path, inventory: Inventory, console: Console) -> Non
         expected = "any" if part.expected is None else f"{part.expected:,}"
         table.add_row(part.name, f"{part.found:,}", expected, _state(part), style=None if part.whole else "yellow")
     console.print(table)
+    if inventory.ignored:
+        console.print(f"not read  {inventory.ignored}", style="yellow", markup=False, highlight=False, soft_wrap=True)
     missing = [name for part in inventory.lacking for name in part.missing]
     for name in missing[:SHOWN]:
         console.print(f"missing   {name}", markup=False, highlight=False, soft_wrap=True)

@@ -200,6 +200,22 @@ def duration(seconds: float) -> str:
     return f"{whole // 60}m {whole % 60:02d}s" if whole >= 60 else f"{whole}s"
 
 
+def warnings_of(prepared: Prepared) -> list[str]:
+    """What is odd about the images and was not refused."""
+    provenance = prepared.image_set.provenance
+    lines = [f"not read: {provenance['ignored']}"] if "ignored" in provenance else []
+    if "copies" in provenance:
+        lines.append(str(provenance["copies"]))
+        if leaked := sum(map(_leaked, prepared.episodes)):
+            lines.append(f"{leaked} times an image that is scored has the pixels of one in the support set")
+    return lines
+
+
+def _leaked(episode: Episode) -> int:
+    support = {image.tobytes() for image in episode.train}
+    return sum(episode.pool.images[row].tobytes() in support for row in episode.scored_rows)
+
+
 def show(prepared: Prepared, cost: Estimate, console: Console, folder: str = "") -> None:
     """The plan for people. folder: where it writes, if that is not the usual place."""
     spec, episode = prepared.spec, prepared.episodes[0]
@@ -222,6 +238,8 @@ def show(prepared: Prepared, cost: Estimate, console: Console, folder: str = "")
     )
     if partial := prepared.image_set.provenance.get("partial"):
         console.print(f"          a part of the set: {partial}", style="yellow", markup=False, soft_wrap=True)
+    for line in warnings_of(prepared):
+        console.print(f"          {line}", style="yellow", markup=False, highlight=False, soft_wrap=True)
     for name, found in prepared.weights.items():
         console.print(f"weights   {name}: {found.kind} ({found.origin})", soft_wrap=True)
     table = Table(title="space", title_justify="left")

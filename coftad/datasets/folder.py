@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from pydantic.dataclasses import dataclass as validated
 
-from coftad.datasets.files import SUFFIXES, existing_folder, images_below, images_if_any, refuse
+from coftad.datasets.files import SUFFIXES, existing_folder, ignored_below, images_below, images_if_any, refuse
 from coftad.datasets.images import GreyRange, Source, image_set, load_images
 from coftad.datasets.inventory import Inventory, Origin, Part
 from coftad.types import _STRICT, ImageSet, PositiveView
@@ -33,7 +33,8 @@ class Folder:
     @classmethod
     def survey(cls, root: Path) -> Inventory:
         base = existing_folder(root, cls.origin.layout)
-        return Inventory(tuple(Part(kind, len(images_if_any(base, kind))) for kind in ("normal", "abnormal")))
+        parts = tuple(Part(kind, len(images_if_any(base, kind))) for kind in ("normal", "abnormal"))
+        return Inventory(parts, _ignored(base))
 
     def inventory(self) -> Inventory:
         return self.survey(self.root)
@@ -55,4 +56,11 @@ class Folder:
         labels = [0] * len(found["normal"]) + [1] * len(found["abnormal"])
         images = load_images(root, [Source(name) for name in names], image_size, grey_range=self.grey_range)
         counts = {kind: len(each) for kind, each in found.items()}
-        return image_set("folder", images, labels, names, {"root": str(root), **counts})
+        provenance = {"root": str(root), **counts, **({"ignored": ignored} if (ignored := _ignored(root)) else {})}
+        return image_set("folder", images, labels, names, provenance, consistent=True)
+
+
+def _ignored(root: Path) -> str:
+    """Files that are not read as images: somebody may think that they are."""
+    lines = [(kind, ignored_below(root, kind)) for kind in ("normal", "abnormal")]
+    return "; ".join(f"{kind}: {ignored}" for kind, ignored in lines if ignored)

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from pydantic import AfterValidator
 
+from coftad.datasets import copies
 from coftad.datasets.files import refuse, within
 from coftad.datasets.formats import FORMATS
 from coftad.datasets.tiff import unreadable, white_is_zero
@@ -214,8 +215,14 @@ def image_set(
     paths: Sequence[str],
     provenance: Mapping[str, Any],
     for_support: Sequence[bool] | None = None,
+    *,
+    consistent: bool = False,
 ) -> ImageSet:
     """The finished set, its images (N, 3, S, S) made read-only because all workers share them.
+
+    Images with the same pixels are told in its provenance, under `copies`. consistent: raise InputError, with their
+    names, where one of them is normal and another anomalous: AUROC would be wrong by construction. That is for sets
+    whose labels their user can put right; a published set is what it is, and its figures are compared with others'.
 
     The digest is SHA-256 of the shape, the images, the labels and the paths, each path ended by a zero byte, and of the
     native training part if the set has one.
@@ -227,6 +234,10 @@ def image_set(
     if not len(images) == len(marks) == len(paths) or len(set(paths)) != len(paths):
         raise ValueError(f"{name}: {len(images)} images, {len(marks)} labels, {len(paths)} paths, which must be unique")
     images = np.ascontiguousarray(images)
+    same = copies.groups(images)
+    if consistent:
+        refuse(f"the same picture is in {name} twice, with both labels:", copies.contradictions(same, marks, paths))
+    provenance = {**provenance, **({"copies": copies.summary(same, marks, paths)} if same else {})}
     images.flags.writeable = False
     marks.flags.writeable = False
     digest = hashlib.sha256(repr(images.shape).encode())
@@ -237,4 +248,4 @@ def image_set(
     if part is not None:
         part.flags.writeable = False
         digest.update(part.data)
-    return ImageSet(name, images, marks, tuple(paths), digest.hexdigest(), dict(provenance), part)
+    return ImageSet(name, images, marks, tuple(paths), digest.hexdigest(), provenance, part)

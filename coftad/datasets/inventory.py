@@ -45,9 +45,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Inventory:
-    """All parts of a set under one root. Nothing has been decoded: names and sizes of files are enough to tell."""
+    """All parts of a set under one root. Nothing has been decoded: names and sizes of files are enough to tell.
+
+    ignored: for people, which files in the folders of one's own images are not used.
+    """
 
     parts: tuple[Part, ...]
+    ignored: str = ""
 
     @property
     def lacking(self) -> tuple[Part, ...]:

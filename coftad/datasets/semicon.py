@@ -7,7 +7,7 @@ table of measured ratios, or 3D volumes that it slices as the paper did; without
 import csv
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from os.path import isfile
@@ -17,7 +17,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 from pydantic.dataclasses import dataclass as validated
 
-from coftad.datasets.files import existing_folder, inside, refuse
+from coftad.datasets.files import existing_folder, images_if_any, inside, refuse
 from coftad.datasets.images import GreyRange, Source, image_set, load_images
 from coftad.datasets.inventory import Inventory, Origin, Part
 from coftad.datasets.solder_simulator import SolderSimulator
@@ -80,7 +80,8 @@ class SemiCon:
             return Inventory((Part(TABLE, 0, 1, (TABLE,)),))
         files = sorted({row.file for _, row in _parsed(base / TABLE) if isinstance(row, LabelledSlice)})
         missing = tuple(file for file in files if not isfile(_located(base, file)))
-        return Inventory((Part(f"files of {TABLE}", len(files) - len(missing), len(files) or None, missing),))
+        part = Part(f"files of {TABLE}", len(files) - len(missing), len(files) or None, missing)
+        return Inventory((part,), _ignored(base, files))
 
     def inventory(self) -> Inventory:
         """As `survey`; simulated slices are always all there."""
@@ -135,7 +136,10 @@ class SemiCon:
             "normal_at_most": self.normal_at_most,
             "defective_at_least": self.defective_at_least,
         }
-        return image_set("semicon", images, [label for _, label in chosen], [row.name for row, _ in chosen], provenance)
+        if ignored := _ignored(root, [row.file for row in rows]):
+            provenance["ignored"] = ignored
+        labels, names = [label for _, label in chosen], [row.name for row, _ in chosen]
+        return image_set("semicon", images, labels, names, provenance, consistent=True)
 
     def label(self, void_ratio_percent: float) -> int | None:
         """0 = normal, 1 = defective, None = in between."""
@@ -179,6 +183,13 @@ def read_labels(root: Path) -> list[LabelledSlice]:
         rows.append(row)
     refuse(f"{table} cannot be used:", problems)
     return sorted(rows)
+
+
+def _ignored(root: Path, named: Iterable[str]) -> str:
+    """Images beside the table that it does not name: somebody may think that they are used."""
+    there = {name for folder in ("slices", "volumes") for name in images_if_any(root, folder)}
+    count = len(there - set(named))
+    return f"{count} images that {TABLE} does not name" if count else ""
 
 
 def _located(root: Path, file: str) -> Path:

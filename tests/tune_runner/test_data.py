@@ -59,9 +59,11 @@ def test_nothing_at_all_is_no_part(tmp_path):
 def test_a_part_of_ones_own_images_is_never_allowed(tmp_path):
     LAYOUTS["semicon"](tmp_path)
     (tmp_path / "slices" / "3.png").unlink()
-    code, text = told("semicon", tmp_path, allow_partial=True)
+    code, text = told("semicon", tmp_path)
     assert code == 2
     assert "missing   slices/3.png" in text
+    with pytest.raises(InputError, match="--allow-partial would be ignored"):
+        told("semicon", tmp_path, allow_partial=True)
     (tmp_path / "labels.csv").unlink()
     assert "missing   labels.csv" in told("semicon", tmp_path)[1]
 
@@ -117,3 +119,26 @@ def test_a_category_that_does_not_exist_is_refused_with_those_that_do(tmp_path):
     [problem] = Files(tmp_path).problems("name: s\ndataset: {name: mvtec, root: x, category: bottel, shots: 5}\n")
     assert "dataset.category: bottel is not allowed; one of bottle, cable" in problem
     assert "did you mean bottle?" in problem
+
+
+def test_files_that_are_not_read_are_counted(tmp_path):
+    LAYOUTS["folder"](tmp_path / "folder")
+    for i in range(30):
+        (tmp_path / f"folder/abnormal/{i}.heic").touch()
+    assert "not read  abnormal: 30 .heic" in told("folder", tmp_path / "folder")[1]
+    LAYOUTS["semicon"](tmp_path / "semicon")
+    (tmp_path / "semicon/slices/extra.png").touch()
+    assert "not read  1 images that labels.csv does not name" in told("semicon", tmp_path / "semicon")[1]
+
+
+def test_a_plan_tells_of_files_not_read_and_of_copies_in_the_support_set(tmp_path):
+    LAYOUTS["folder"](tmp_path)
+    (tmp_path / "normal/a.heic").touch()
+    text = (
+        "name: s\ntrainer: {weights: random}\nspace: {n_a: {choice: [1, 2]}}\nepisodes: 2\n"
+        f"dataset: {{name: folder, root: {tmp_path}, image_size: 32, shots: 2, holdout: 0.5}}\n"
+    )
+    lines = plan.warnings_of(plan.prepare(Files(tmp_path).load(text)))
+    assert lines[0] == "not read: normal: 1 .heic"
+    assert lines[1].startswith("24 images have the pixels of another (normal/0.png = normal/1.png, abnormal/0.png")
+    assert lines[2] == "28 times an image that is scored has the pixels of one in the support set"

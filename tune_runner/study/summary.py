@@ -134,9 +134,11 @@ def _protocol(prepared: Prepared) -> str:
     else:
         told = f"test: {normal} normal and {anomalous} anomalous images that no search has seen"
     by = f"; chosen by {objective}: no labels were used to choose" if unlabelled else ""
-    partial = prepared.image_set.provenance.get("partial")
+    provenance = prepared.image_set.provenance
+    partial, copies = provenance.get("partial"), provenance.get("copies")
     part = f". Only a part of the data set was there: {partial}" if partial else ""
-    return f"{shots}; {told}{by}{part}"
+    same = f". Of the images, {copies}" if copies else ""
+    return f"{shots}; {told}{by}{part}{same}"
 
 
 def _caution(count: int) -> str:

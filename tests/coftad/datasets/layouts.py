@@ -69,14 +69,16 @@ def write_magnetic_tile(root: Path) -> dict[str, Any]:
 
 
 def write_semicon(root: Path) -> dict[str, Any]:
-    linked(root / "slices", (f"{i}.png" for i in range(24)), TINY)
+    linked(root / "slices", (f"{i}.png" for i in range(16)), TINY)
+    linked(root / "slices", (f"{i}.png" for i in range(16, 24)), TINY + 1)
     rows = [f"{i}.png,{1 if i < 16 else 9}" for i in range(24)]
     (root / "labels.csv").write_text("\n".join(["file,void_ratio_percent", *rows]))
     return {"root": root}
 
 
 def write_folder(root: Path) -> dict[str, Any]:
-    linked(root, [f"{kind}/{i}.png" for kind, count in (("normal", 16), ("abnormal", 8)) for i in range(count)], TINY)
+    for kind, count, pixels in (("normal", 16, TINY), ("abnormal", 8, TINY + 1)):
+        linked(root, [f"{kind}/{i}.png" for i in range(count)], pixels)
     return {"root": root}
 
 
