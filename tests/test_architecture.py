@@ -62,24 +62,23 @@ def test_the_method_imports_downwards_and_nothing_of_the_sweep(path):
             assert level(there) < level(here) or (here, there) in SIBLINGS, f"{here} imports {there}"
 
 
+def test_imports_are_seen_wherever_they_stand(tmp_path):
+    planted = tmp_path / "planted.py"
+    planted.write_text("import ray.tune as t\nif t:\n    def f():\n        from coftad import trial, types\n")
+    assert imports(planted) == {"ray.tune", "coftad.trial", "coftad.types"}
+    planted.write_text("from . import trial\n")
+    with pytest.raises(AssertionError, match="relative import"):
+        imports(planted)
+
+
 def test_every_room_has_a_level():
     rooms = {path.relative_to(ROOT / "coftad").parts[0].removesuffix(".py") for path in COFTAD}
     assert rooms == set().union(*LEVELS) - ({"__main__"} - rooms)
 
 
 def test_benchmarks_and_sweeps_are_not_imported():
-    for package in ("coftad", "tune_runner"):
-        for path in (ROOT / package).rglob("*.py"):
-            for module in imports(path):
-                assert module.split(".")[0] not in {"benchmarks", "tests", "sweeps"}, path
-
-
-def test_nothing_sets_or_reads_the_global_random_state():
-    names = {"manual_seed", "rand", "randn", "randint", "rand_like", "randn_like", "set_rng_state"}
-    for package in ("coftad", "tune_runner"):
-        for path in (ROOT / package).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                    assert not (node.value.id == "torch" and node.attr in names), f"{path}:{node.lineno}"
-                if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "np.random":
-                    assert node.attr in {"Generator", "default_rng"}, f"{path}:{node.lineno}"
+    paths = [path for package in ("coftad", "tune_runner") for path in (ROOT / package).rglob("*.py")]
+    assert len(paths) > 100, "the sources are where they are looked for"
+    for path in paths:
+        for module in imports(path):
+            assert module.split(".")[0] not in {"benchmarks", "tests", "sweeps"}, path

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 
 from coftad.embeddings import embed, embed_augmented, evaluating, normalise, to_float
@@ -47,8 +48,6 @@ def test_smaller_n_a_are_nested_in_larger():
 
 def test_modes_come_back_after_an_error():
     net = network().train()
-    try:
-        with evaluating(net):
-            raise KeyError
-    except KeyError:
-        assert net.training
+    with pytest.raises(KeyError), evaluating(net):
+        raise KeyError
+    assert net.training

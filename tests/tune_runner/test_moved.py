@@ -54,7 +54,7 @@ def test_a_sweep_of_an_earlier_version_goes_on_although_its_fingerprint_held_fol
 
 @pytest.mark.parametrize("command", ["report", "compare", "doctor", "--reproduce", "doctor --fix"])
 def test_moved_images_are_taken_where_they_are(moved, tmp_path, command, capsys, monkeypatch):
-    monkeypatch.setattr(reproduce.trial, "run", lambda *_, **__: pytest.skip("reached the training"))
+    monkeypatch.setattr(reproduce.trial, "run", lambda *_, **__: pytest.fail("it reached the training"))
     root, directory = tmp_path / "there", str(moved.directory)
     if command == "compare":
         assert cli.main(["report", directory, "--set", f"dataset.root={root}"]) == 0

@@ -67,8 +67,10 @@ def test_every_configuration_is_recorded_told_and_shown(finished):
         arrays = Records(directory).scores(record)
         assert arrays.scores.shape == (4, len(arrays.image_rows))
         assert set(arrays.losses) == {"con", "pp", "np", "all"}
-    for line in re.findall(r"\[(\d)/4\] trial \d complete 0\.\d{3}", output):
-        assert line in "1234"
+    told = re.findall(r"^\[(\d)/4\] trial (\d) complete ([01]\.\d{3})  ", output, flags=re.M)
+    assert [place for place, _, _ in told] == ["1", "2", "3", "4"]
+    values = {str(trial.number): f"{trial.value:.3f}" for trial in study(directory).get_trials()}
+    assert {number: auroc for _, number, auroc in told} == values
     assert "test AUROC" in output
     assert "How much does each setting matter here?" in output
     assert "NO PRETRAINED" not in output  # they were asked to be random
