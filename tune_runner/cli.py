@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -112,7 +113,7 @@ def _sync(directory: Path, tracking_uri: str | None, console: "Console") -> int:
     if not (directory / "context.json").exists() and not is_tracked(directory):
         raise InputError(
             f"--sync: {directory} was run with `tracking: null`, so nothing is noted for MLflow; "
-            f"--resume {directory} --set tracking.uri=URI sends all of it"
+            f"--resume {shlex.quote(str(directory))} --set tracking.uri=URI sends all of it"
         )
     found = sync(directory, tracking_uri=tracking_uri, outcomes=outcomes_of(directory))
     console.print(f"{found.sent} run(s) sent, {found.unsent} left{': ' + found.problem if found.problem else ''}")

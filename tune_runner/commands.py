@@ -22,7 +22,9 @@ def commands(spec: SweepSpec, directory: Path, best: int | None, page: str = "")
     if uri is not None and uri.startswith("http"):
         found["browse"] = shown.rstrip("/") + page
     elif uri is not None:
-        found["browse"] = f"{python('mlflow')} ui --backend-store-uri {shown}   # then http://127.0.0.1:5000{page}"
+        found["browse"] = (
+            f"{python('mlflow')} ui --backend-store-uri {shlex.quote(shown)}   # then http://127.0.0.1:5000{page}"
+        )
     found["resume"] = resumption(directory) + places
     if best is not None:
         found["reproduce"] = reproduction(directory, best) + places
@@ -70,4 +72,4 @@ def python(module: str = "tune_runner") -> str:
     with contextlib.suppress(OSError):  # the current directory may be gone, as that of a stopped job is
         inside = os.path.relpath(sys.executable)
         name = name if inside.startswith("..") else inside
-    return f"{name} -m {module}"
+    return f"{shlex.quote(name)} -m {module}"

@@ -22,6 +22,7 @@ from tune_runner.metric_names import name_metric
 from tune_runner.objective import Objective
 from tune_runner.reconcile import STUDY, configuration, verdict
 from tune_runner.records import EpisodeRecord
+from tune_runner.sqlite import sqlite_url
 from tune_runner.trial_state import DUPLICATE, INTERRUPTED, reason
 
 _ENDED_WELL = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -76,7 +77,7 @@ def replace(directory: Path, study: optuna.Study, changed: Mapping[int, FrozenTr
     path, fresh = directory / STUDY, directory / f".{STUDY}.{os.getpid()}.tmp"
     try:
         fresh.unlink(missing_ok=True)
-        storage = optuna.storages.RDBStorage(f"sqlite:///{fresh.absolute()}")
+        storage = optuna.storages.RDBStorage(sqlite_url(fresh.absolute()))
         copied = optuna.create_study(study_name=study.study_name, storage=storage, directions=study.directions)
         for name, value in study.user_attrs.items():
             copied.set_user_attr(name, value)

@@ -4,16 +4,16 @@ Lines: `sweep` (its unique id), `ended` (a configuration's outcome), `finish` (t
 (tracking URI without credentials, and experiment) `contact`, `run` (a run's id), `sent`, `forget`.
 """
 
-import fcntl
 import json
 import uuid
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from tune_runner.context import Outcome
-from tune_runner.journal import DirectoryInUse, Journal, RecordingError
+from tune_runner.flock import locked
+from tune_runner.journal import Journal
 
 ParentStatus = Literal["FINISHED", "FAILED", "KILLED"]
 PARENT = -1
@@ -37,7 +37,7 @@ class Ledger:
     def __init__(self, directory: Path, destination: str, name: str) -> None:
         self._journal = Journal(directory / "tracking.jsonl")
         self._destination = destination
-        self._lock = _lock(directory / "tracking.lock")
+        self._lock = locked(directory / "tracking.lock", "a running sweep or sync sends these records already")
         self.sweep_id = ""
         self.pending: dict[int, Outcome] = {}  # ended and not sent
         self.sent: set[int] = set()
@@ -136,17 +136,3 @@ def known_runs(directory: Path) -> tuple[str, dict[int, str]]:
             runs = {}
     runs.pop(PARENT, None)
     return destination.rpartition("#")[0], runs
-
-
-def _lock(path: Path) -> IO[bytes]:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("wb")
-    except OSError as error:
-        raise RecordingError(path, error) from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.close()
-        raise DirectoryInUse(f"{path.parent}: a running sweep or sync sends these records already") from error
-    return file

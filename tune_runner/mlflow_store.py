@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, LifecycleStage, Metric, Param, ViewType
@@ -14,6 +14,7 @@ from mlflow.exceptions import MlflowException
 
 from tune_runner.child_run import Content
 from tune_runner.context import Split, SweepContext
+from tune_runner.sqlite import sqlite_path
 
 _BATCH = 1_000  # metrics, parameters and tags together that one log_batch may hold
 _BATCH_PARAMS = 100
@@ -213,7 +214,5 @@ class Store:
 
 def _artifact_root(tracking_uri: str) -> str | None:
     """Beside a SQLite file, since MLflow's own default hangs on the directory the driver happens to start in."""
-    parts = urlsplit(tracking_uri)
-    if not parts.scheme.startswith("sqlite") or not parts.path.strip("/"):
-        return None
-    return (Path(parts.path[1:]).absolute().parent / "mlartifacts").as_uri()
+    file = sqlite_path(tracking_uri)
+    return None if file is None else (file.absolute().parent / "mlartifacts").as_uri()

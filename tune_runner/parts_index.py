@@ -1,6 +1,7 @@
 """The folder of a file with `parts`: its index (`parts.json`) says what each part is of, and why one was left out."""
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,7 +34,8 @@ def sweeps(directory: Path) -> list[Path]:
         return [directory]
     if begun := [folder for entry in read_index(directory) if ((folder := directory / entry.folder) / STUDY).is_file()]:
         return begun
-    raise InputError(f"{directory}: none of its parts has begun; --resume {directory} runs them")
+    again = f"--resume {shlex.quote(str(directory))}"
+    raise InputError(f"{directory}: none of its parts has begun; {again} runs them")
 
 
 def read_index(directory: Path) -> list[Entry]:

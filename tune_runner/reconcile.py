@@ -22,6 +22,7 @@ from tune_runner.objective import Objective, best_row, mean_criteria, running, v
 from tune_runner.patience import ENGINE
 from tune_runner.records import EpisodeRecord, Records
 from tune_runner.spec import SweepSpec, load
+from tune_runner.sqlite import sqlite_url
 from tune_runner.trial_state import INTERRUPTED, counts, reason
 
 STUDY = "study.db"
@@ -159,7 +160,7 @@ def load_study(directory: Path) -> optuna.Study | None:
         return None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        storage = RDBStorage(f"sqlite:///{path.absolute()}", skip_table_creation=True, engine_kwargs=ENGINE)
+        storage = RDBStorage(sqlite_url(path.absolute()), skip_table_creation=True, engine_kwargs=ENGINE)
         names = optuna.get_all_study_names(storage)
         studies = [optuna.load_study(study_name=name, storage=storage) for name in names]
     except Exception as error:  # SQLAlchemy's, SQLite's and Optuna's have no common class

@@ -15,7 +15,7 @@ def redact(text: str, *uris: str) -> str:
     """
     for uri in uris:
         userinfo, at, _ = uri.partition("://")[2].rpartition("@")
-        if at:
+        if at and not userinfo.startswith("/"):  # a file, of which a folder has an @ in its name
             password = userinfo.partition(":")[2]
             for secret in sorted({userinfo, password, unquote(password)} - {""}, key=len, reverse=True):
                 text = text.replace(secret, "***")

@@ -1,6 +1,7 @@
 """One sweep from a checked specification to a report: Tuner, interruption, validation, tracking."""
 
 import difflib
+import shlex
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,7 @@ from tune_runner.reopening import same_specification
 from tune_runner.resources import Share
 from tune_runner.searcher import StudySearcher, create_or_load
 from tune_runner.spec import SweepSpec
+from tune_runner.sqlite import sqlite_url
 from tune_runner.study import report
 from tune_runner.study.summary import Summary, best_trial
 from tune_runner.tracking import Tracker
@@ -41,7 +43,7 @@ _CLOSING = 25.0  # seconds that a slow tracker may hold up the end of a sweep
 def open_study(directory: Path, spec: SweepSpec) -> optuna.Study:
     """The study of a sweep's directory, new or as it was left. InputError if `spec` is not what it was made from."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    url = f"sqlite:///{(directory / STUDY).absolute()}"
+    url = sqlite_url((directory / STUDY).absolute())
     names = optuna.get_all_study_names(
         JoinableStorage(url)
     )  # one, named after what the directory was called when it was new
@@ -209,7 +211,8 @@ def _finish(
         if tracker is not None:
             tracker.finish(_headline(summary), [*files, directory / SPEC], "FINISHED" if whole else "KILLED")
     if tracker is not None and (unsent := tracker.close(_CLOSING)):
-        progress.note(f"{unsent} run(s) are not in MLflow yet ({tracker.problem}); --sync {directory} sends them")
+        sends = f"--sync {shlex.quote(str(directory))} sends them"
+        progress.note(f"{unsent} run(s) are not in MLflow yet ({tracker.problem}); {sends}")
     if halt.error is not None:
         known = isinstance(halt.error, InputError | RecordingError)
         raise halt.error if known else RecordingError(directory, halt.error) from halt.error

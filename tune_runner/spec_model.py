@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote
 
 import optuna
 import yaml
@@ -26,6 +27,7 @@ from tune_runner.objective import Objective
 from tune_runner.parameters import plain
 from tune_runner.space import Space, suggest, training_config
 from tune_runner.spec_fields import refusal
+from tune_runner.sqlite import sqlite_url
 from tune_runner.yaml_lines import Dumper, Scalar, redact_url
 
 DURATION = "a duration such as 90s, 9m, 1h30m, or seconds > 0,"
@@ -64,10 +66,10 @@ def tracking_uri(value: str) -> str:
         raise ValueError(refusal(value, TRACKING))
     scheme, slashes, path = value.partition(":///")
     if scheme.startswith("sqlite") and slashes:
-        file, mark, query = path.partition("?")
+        file, _, query = path.partition("?")
         if not file or file == ":memory:" or file.endswith("/"):
             raise ValueError(refusal(value, "sqlite:/// and a file"))
-        return f"{scheme}:///{absolute(file)}{mark}{query}"
+        return sqlite_url(absolute(unquote(file)), query, scheme)
     if scheme.startswith("sqlite"):
         raise ValueError(refusal(value, "sqlite:/// and a file"))
     return value

@@ -17,7 +17,7 @@ from coftad.types import InputError
 from tests.tune_runner import planted
 from tests.tune_runner.doctored import run_doctor
 from tests.tune_runner.sweep_files import FULL, Files
-from tune_runner import cli, launch, parted, plan, reproduce, run
+from tune_runner import cli, cluster, launch, parted, parts_index, plan, reproduce, run
 from tune_runner.context import SweepContext
 from tune_runner.reopening import reopen
 from tune_runner.spec import load
@@ -221,7 +221,7 @@ def test_a_sweep_goes_on_on_other_hardware(tmp_path, monkeypatch, began, laptop,
     size = sweep.prepared.spec.dataset.image_size
     driven = []
     monkeypatch.setattr(launch.resources, "hardware", lambda: Hardware(2, laptop))
-    monkeypatch.setattr(launch.cluster, "connected", lambda address, **_: _Connected(Hardware(2, goes_on or laptop)))
+    monkeypatch.setattr(cluster, "connected", lambda address, **_: _Connected(Hardware(2, goes_on or laptop)))
     monkeypatch.setattr(launch, "drive", lambda prepared, *_: driven.append(prepared) or 0)
     where = launch.Where(None if goes_on is None else "ray://there:10001", insecure=True)
     for path in (tmp_path / "sweep.yaml", None):
@@ -235,7 +235,7 @@ def test_a_sweep_that_never_began_takes_the_clusters_profile(tmp_path, monkeypat
     sweep = planted.begin(tmp_path, profile="auto", profiles=PROFILES)
     (sweep.directory / "study.db").unlink()
     driven = []
-    monkeypatch.setattr(launch.cluster, "connected", lambda address, **_: _Connected(Hardware(2, 8)))
+    monkeypatch.setattr(cluster, "connected", lambda address, **_: _Connected(Hardware(2, 8)))
     monkeypatch.setattr(launch, "drive", lambda prepared, *_: driven.append(prepared) or 0)
     where = launch.Where("ray://there:10001", insecure=True)
     launch.resume(sweep.directory, tmp_path / "sweep.yaml", [], where, Console(file=io.StringIO()))
@@ -258,7 +258,7 @@ def test_moved_parts_go_on(tmp_path):
     sweep = planted.whole_sweep(tmp_path)
     folder = tmp_path / "parts"
     shutil.copytree(sweep.directory, folder / "one")
-    (folder / parted.INDEX).write_text('[{"folder": "one", "choices": {"a": "b"}}]')
+    (folder / parts_index.INDEX).write_text('[{"folder": "one", "choices": {"a": "b"}}]')
     (tmp_path / "images").rename(tmp_path / "there")
     [part] = parted.read_parts(folder, [f"dataset.root={tmp_path / 'there'}"])
     assert part.spec.dataset.source.root == tmp_path / "there"

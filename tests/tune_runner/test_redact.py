@@ -32,3 +32,9 @@ def test_redaction_leaves_the_rest() -> None:
     assert redact(text) == "cannot reach postgresql://***@db:5432/mlflow?password=***&sslmode=off"
     assert redact("sqlite:////tmp/mlflow.db") == "sqlite:////tmp/mlflow.db"
     assert not has_credentials("http://localhost:5000")
+
+
+def test_a_file_in_a_folder_with_an_at_has_no_credentials():
+    uri = "sqlite:////home/me@work.org/mlflow.db"
+    assert redact(uri, uri) == uri
+    assert not has_credentials(uri)

@@ -1,6 +1,7 @@
 """What Figures 5, 6 and 7 compare: the network before fine-tuning, and after it with one term of the loss more each
 time. A sweep with `sampler: ablation` holds just these."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -75,7 +76,7 @@ def opened(prepared: Prepared, directory: Path, figure: str) -> Ablation:
     if missing := sum(key(point) not in done for point in design):
         raise InputError(
             f"{figure}: {missing} of the {len(design)} configurations in {directory} are not complete; "
-            f"--resume {directory} runs those that are left"
+            f"--resume {shlex.quote(str(directory))} runs those that are left"
         )
     records = Records(directory)
     sides = ablated.path(prepared, trials, records)
