@@ -30,6 +30,7 @@ from coftad.datasets.cifar_files import (
     TEST_IMAGES,
     Archive,
     Clean,
+    blank,
     corrupted_images,
     corrupted_labels,
     unpacked,
@@ -129,12 +130,16 @@ class _CifarC:
         base = existing_folder(root, cls.origin.layout)
         archive = unpacked(base, cls.archives)
         labelled = (base / cls._file("labels")).is_file()
+
+        def pixels(count: int) -> Callable[[Path], NDArray[np.uint8]]:
+            return lambda path: archive.read(path, count).pixels
+
         return Inventory(
             (
-                *(_part(base, each, [cls._file(each)], LEVELS * TEST_IMAGES) for each in corruptions),
+                *(_part(base, name, [cls._file(name)], LEVELS * TEST_IMAGES, corrupted_images) for name in corruptions),
                 Part("labels", int(labelled), 1, () if labelled else (cls._file("labels"),)),
-                _part(base, "clean training images", archive.train_files, archive.each),
-                _part(base, "clean test images", [archive.test_file], TEST_IMAGES),
+                _part(base, "clean training images", archive.train_files, archive.each, pixels(archive.each)),
+                _part(base, "clean test images", [archive.test_file], TEST_IMAGES, pixels(TEST_IMAGES)),
             )
         )
 
@@ -162,6 +167,7 @@ class _CifarC:
         for corruption, levels in opened.corrupted.items():
             names += [f"{corruption}/{self.level}/{row:05d}" for row in rows]
             blocks.append(levels[self._first + rows])
+        self._refuse_black(root, names, blocks)
         provenance = {
             "root": str(root),
             "normal": self.normal,
@@ -175,6 +181,19 @@ class _CifarC:
         labels = [int(row >= normal) for row in range(len(names))]
         for_support = [row < trained for row in range(len(names))]
         return image_set(self.name, images, labels, names, provenance, for_support)
+
+    def _refuse_black(self, root: Path, names: Sequence[str], blocks: Sequence[NDArray[np.uint8]]) -> None:
+        """Raise InputError for a file that has nothing of the class, or of the level: black in place of its images."""
+        firsts = np.cumsum([0, *map(len, blocks)])[:-1]
+        refuse(
+            f"{root} has black in place of the {self.normal} images that are asked for, which `allow_partial` does not "
+            "allow:",
+            [
+                f"{names[first]} and the {len(block) - 1:,} that follow"
+                for first, block in zip(firsts, blocks, strict=True)
+                if len(block) and not block.any()
+            ],
+        )
 
     def _open(self, root: Path) -> _Opened:
         archive = unpacked(root, self.archives)
@@ -259,11 +278,25 @@ class Cifar100C(_CifarC):
     labels: ClassVar[Mapping[str, tuple[int, ...]]] = LABELS100
 
 
-def _part(root: Path, name: str, files: Sequence[str], each: int) -> Part:
-    """`files` of `each` images. What a file that is cut short still holds, its size tells."""
+def _part(root: Path, name: str, files: Sequence[str], each: int, images: Callable[[Path], NDArray[np.uint8]]) -> Part:
+    """`files` of `each` images. What a file that is cut short still holds, its size tells; of one that has its size,
+    images that are all black are not there."""
     missing = tuple(file for file in files if not (root / file).is_file())
-    sizes = [(root / file).stat().st_size for file in files if file not in missing]
-    return Part(name, sum(min(each, size // PIXELS) for size in sizes), each * len(files), missing)
+    return Part(
+        name,
+        sum(_count(root / file, each, images) for file in files if file not in missing),
+        each * len(files),
+        missing,
+    )
+
+
+def _count(path: Path, each: int, images: Callable[[Path], NDArray[np.uint8]]) -> int:
+    if (count := path.stat().st_size // PIXELS) < each:
+        return count
+    try:
+        return each - blank(images(path))
+    except (InputError, OSError):
+        return each  # `load` tells why it cannot be read
 
 
 def _each(root: Path, files: Mapping[K, str], read: Callable[[Path], T], problems: list[str]) -> dict[K, T]:

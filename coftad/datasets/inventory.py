@@ -45,7 +45,8 @@ class Part:
 
 @dataclass(frozen=True)
 class Inventory:
-    """All parts of a set under one root. Nothing has been decoded: names and sizes of files are enough to tell.
+    """All parts of a set under one root. Nothing has been decoded: names and sizes of files are enough to tell,
+    and of arrays a look at a sample.
 
     ignored: for people, which files in the folders of one's own images are not used.
     """

@@ -9,7 +9,7 @@ from coftad.datasets.cifar_c import NINE, Cifar10C, Cifar100C, Corruption
 from coftad.datasets.cifar_classes import FINE, LABELS10, LABELS100, SuperClass
 from coftad.types import InputError
 from tests.coftad.datasets import cifar_c_layout as layout
-from tests.coftad.datasets.cifar_c_layout import CORRUPTIONS, REAL, TEST, colour, red
+from tests.coftad.datasets.cifar_c_layout import CORRUPTIONS, TEST, colour, is_written, red
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +40,10 @@ def told(path, each):
     part, *level, index = path.split("/")
     if part == "train":
         batch, row = divmod(int(index), each)
-        written = colour(batch, 0, row)
-    elif part == "test":
-        written = colour(TEST, 0, int(index))
-    else:
-        written = colour(red(part), int(level[0]), int(index))
-    return written if written[2] < REAL else (0, 0, 0)
+        return colour(batch, 0, row)
+    if part == "test":
+        return colour(TEST, 0, int(index))
+    return colour(red(part), int(level[0]), int(index))
 
 
 def check_pixels(loaded, each=10_000):
@@ -55,6 +53,11 @@ def check_pixels(loaded, each=10_000):
     np.testing.assert_array_equal(flat.min(axis=2), expected)
     np.testing.assert_array_equal(flat.max(axis=2), expected)
     return int(expected.any(axis=1).sum())
+
+
+def count(labels, classes, images=10_000):
+    """How many images of a part are not black, of those with one of `labels`."""
+    return sum(index % classes in labels for index in filter(is_written, range(images)))
 
 
 def test_the_class_clean_and_corrupted(ten):
@@ -67,8 +70,8 @@ def test_the_class_clean_and_corrupted(ten):
     assert loaded.paths[5000:5002] == ("test/00004", "test/00014")
     assert loaded.paths[6000] == "gaussian_noise/4/00004"
     assert loaded.paths[-1] == "contrast/4/09994"
-    assert check_pixels(loaded) == 5 * 10 + 10 + 9 * 10
-    assert loaded.provenance == {
+    assert check_pixels(loaded) == (5 + 1 + 9) * count({4}, 10)
+    assert {name: value for name, value in loaded.provenance.items() if name != "copies"} == {
         "root": str(ten["root"]),
         "normal": "deer",
         "level": 4,
@@ -89,7 +92,7 @@ def test_level_and_corruptions_are_as_asked_for(ten, level):
 def test_other_sizes_are_stretched(part):
     loaded = Cifar10C(part, "deer", corruptions=("fog",), allow_partial=True).load(40)
     assert loaded.images.shape == (4000, 3, 40, 40)
-    assert check_pixels(loaded) == 20 + 10 + 10
+    assert check_pixels(loaded) == (2 + 1 + 1) * count({4}, 10)
 
 
 def test_a_super_class_is_its_five_classes(hundred):
@@ -98,7 +101,7 @@ def test_a_super_class_is_its_five_classes(hundred):
     assert int(loaded.for_support.sum()) == 2500
     trees = (47, 52, 56, 59, 96)  # maple, oak, palm, pine, willow
     assert loaded.paths[2500:2505] == tuple(f"test/{label:05d}" for label in trees)
-    assert check_pixels(loaded, each=50_000) == 5 + 5 + 9 * 5
+    assert check_pixels(loaded, each=50_000) == count(trees, 100, 50_000) + 10 * count(trees, 100)
 
 
 def test_super_classes_are_the_official_ones():
@@ -145,6 +148,53 @@ def test_the_pickles_made_here_are_pickles_of_numpy(ten, hundred):
     assert len(batch["filenames"]) == 10_000
     with (hundred["root"] / "cifar-100-python" / "test").open("rb") as file:
         assert pickle.load(file, encoding="bytes")[b"fine_labels"][99] == 99
+
+
+def emptied(part, name, rows):
+    """A file of the full size in which some images are black."""
+    array = np.load(part / "CIFAR-10-C" / f"{name}.npy")
+    array[array.reshape(len(array), -1).max(1) == 0] = 9  # no holes
+    array[rows] = 0
+    (part / "CIFAR-10-C" / f"{name}.npy").unlink()
+    np.save(part / "CIFAR-10-C" / f"{name}.npy", array)
+
+
+def test_a_file_with_other_levels_black_is_a_part(part):
+    emptied(part, "fog", np.r_[:30_000, 40_000:50_000])
+    keys = {"root": part, "normal": "deer", "corruptions": ("fog",), "allow_partial": True}
+    [fog, _] = Cifar10C(**keys).inventory().lacking
+    assert (fog.name, fog.found, fog.expected) == ("fog", 10_000, 50_000)
+    assert "fog: 10,000 of 50,000" in Cifar10C(**keys, level=4).load(32).provenance["partial"]
+    with pytest.raises(
+        InputError, match=r"black in place of the deer images .*allow_partial.*\n  - fog/3/00004 and the 999"
+    ):
+        Cifar10C(**keys, level=3).load(32)
+
+
+@pytest.mark.slow
+def test_a_file_of_other_classes_is_a_part_and_a_few_black_images_are_none(part):
+    emptied(part, "fog", [row for row in range(50_000) if row % 10 not in (0, 6)])
+    emptied(part, "frost", range(50, 550))
+    emptied(part, "snow", range(50, 551))
+    parts = {
+        each.name: each.found for each in Cifar10C(part, "frog", corruptions=("fog", "frost", "snow")).inventory().parts
+    }
+    assert [parts[name] for name in ("fog", "frost", "snow")] == [10_000, 50_000, 49_499]
+    keys = {"root": part, "corruptions": ("fog",), "allow_partial": True}
+    assert len(Cifar10C(**keys, normal="frog").load(32)) == 4000
+    with pytest.raises(InputError, match="black in place of the deer images"):
+        Cifar10C(**keys, normal="deer").load(32)
+
+
+def test_black_clean_images_are_not_there(part):
+    for name in ("data_batch_2", "test_batch"):
+        path = part / "cifar-10-batches-py" / name
+        path.unlink()
+        layout.pickled(path, 0, 10_000, {b"labels": 10}, row=lambda index: bytes(3072))
+    parts = {each.name: each.found for each in Cifar10C(part, "deer").inventory().parts}
+    assert (parts["clean training images"], parts["clean test images"]) == (10_000, 0)
+    with pytest.raises(InputError, match=r"black in place .*\n  - train/10004 and .*\n  - test/00004 and"):
+        Cifar10C(part, "deer", allow_partial=True).load(32)
 
 
 def test_what_is_missing_is_named(part):
