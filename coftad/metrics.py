@@ -1,7 +1,6 @@
 """AUROC, average precision, F1-max, and how sure we are of them. Anomalies are the positive class (label 1).
 
-Point estimates are scikit-learn's. The bootstrap weighs images instead of copying them, so that a thousand resamples
-of all three metrics are a few matrix products.
+Point estimates are scikit-learn's.
 """
 
 from dataclasses import dataclass
@@ -63,65 +62,28 @@ def resample(labels: NDArray[np.int8], *, seed: int, resamples: int) -> Floats:
     return counts
 
 
-def weighted_auroc(labels: NDArray[np.int8], scores: Floats, counts_RN: Floats) -> Floats:
-    """(R,): AUROC of each resample; a tie counts one half."""
-    normal, anomalous = scores[labels == 0], scores[labels == 1]
-    wins = (anomalous[:, None] > normal) + 0.5 * (anomalous[:, None] == normal)
-    weights = counts_RN[:, labels == 1]
-    pairs = weights.sum(1) * counts_RN[:, labels == 0].sum(1)
-    return np.einsum("ra,ra->r", weights, counts_RN[:, labels == 0] @ wins.T) / pairs
-
-
-def _weighted_precision_recall(
-    labels: NDArray[np.int8], scores: Floats, counts_RN: Floats
-) -> tuple[Floats, Floats, Floats]:
-    """Average precision (R,), and precision and recall (R, T) at each of the T distinct scores."""
-    order = np.argsort(-scores, kind="stable")
-    last_of_tie = np.append(np.diff(scores[order]) != 0, True)
-    flagged = np.cumsum(counts_RN[:, order], 1)[:, last_of_tie]
-    true = np.cumsum(counts_RN[:, order] * labels[order], 1)[:, last_of_tie]
-    precision = np.divide(true, flagged, out=np.ones_like(true), where=flagged > 0)
-    recall = true / true[:, -1:]
-    average = (np.diff(recall, axis=1, prepend=0) * precision).sum(1)
-    return average, precision, recall
-
-
-def bootstrap_interval(
-    labels: NDArray[np.int8], scores: Floats, *, seed: int, level: float = 0.95, resamples: int = 1000
-) -> dict[str, tuple[float, float]]:
-    """Percentile interval of each metric over images, drawn within their class (Efron & Tibshirani 1993, ch. 13)."""
+def placements(labels: NDArray[np.int8], scores: Floats) -> Floats:
+    """(N,): of an anomalous image the share of normal ones that score lower, of a normal one the share of anomalous
+    ones that score higher; a tie counts one half. The mean over either class is AUROC, and their spread over images
+    says how surely it is known (DeLong, DeLong & Clarke-Pearson, Biometrics 44, 1988). Raises as `evaluate` does."""
     _check(labels, scores)
-    counts = resample(labels, seed=seed, resamples=resamples)
-    average, precision, recall = _weighted_precision_recall(labels, scores, counts)
-    total = precision + recall
-    f1 = np.divide(2 * precision * recall, total, out=np.zeros_like(total), where=total > 0).max(1)
-    samples = {"auroc": weighted_auroc(labels, scores, counts), "average_precision": average, "f1_max": f1}
-    return {name: interval(values, level) for name, values in samples.items()}
+    result = np.empty(len(scores))
+    anomalous = labels == 1
+    normal, abnormal = np.sort(scores[~anomalous]), np.sort(scores[anomalous])
+    result[anomalous] = _share_below(scores[anomalous], normal)
+    result[~anomalous] = 1 - _share_below(scores[~anomalous], abnormal)
+    return result
+
+
+def _share_below(values: Floats, ascending: Floats) -> Floats:
+    ranks = np.searchsorted(ascending, values, "left") + np.searchsorted(ascending, values, "right")
+    return ranks / (2 * len(ascending))
 
 
 def interval(samples: Floats, level: float = 0.95) -> tuple[float, float]:
     """The middle `level` of bootstrap samples."""
     low, high = np.quantile(samples, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
-
-
-def auroc_over_episodes(
-    labels: list[NDArray[np.int8]], scores: list[Floats], *, seed: int, resamples: int = 1000
-) -> Floats:
-    """(resamples,) bootstrap samples of the mean AUROC over episodes, which are resampled as well as the images.
-
-    Episodes of one sweep share their images where the labels have equal length; then one draw of images serves all
-    (Owen's pigeonhole bootstrap, 2007), as the same hard image hurts every episode.
-    """
-    generator = numpy_generator(seed, "episodes")
-    aurocs = np.stack(
-        [
-            weighted_auroc(label, score, resample(label, seed=seed, resamples=resamples))
-            for label, score in zip(labels, scores, strict=True)
-        ]
-    )
-    drawn = generator.integers(len(aurocs), size=(resamples, len(aurocs)))
-    return aurocs[drawn, np.arange(resamples)[:, None]].mean(1)
 
 
 def _check(labels: NDArray[np.int8], scores: Floats) -> None:

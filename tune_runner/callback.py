@@ -16,7 +16,6 @@ from typing import Any
 from ray import tune
 from ray.tune.experiment import Trial
 
-from coftad.metrics import auroc_over_episodes, interval
 from tune_runner.context import Outcome
 from tune_runner.journal import RecordingError
 from tune_runner.plan import Prepared
@@ -25,7 +24,7 @@ from tune_runner.reconcile import verdict, whole
 from tune_runner.records import EpisodeRecord, Records, RowRecord, Scores
 from tune_runner.searcher import StudySearcher
 from tune_runner.space import as_written
-from tune_runner.study.scored import labels_and_scores
+from tune_runner.study.scored import auroc_interval, measured
 from tune_runner.tracking import Tracker
 from tune_runner.trainable import TRIAL_CONFIG, FinishedEpisode
 from tune_runner.trial_state import INTERRUPTED
@@ -133,8 +132,8 @@ class SweepCallback(tune.Callback):
         found = verdict(records, self.prepared.spec.objective)
         self.searcher.complete(trial.trial_id, found.value, found.attributes, pruned=pruned, running=found.running)
         self._track(Outcome(trial=asked.number, state="pruned" if pruned else "complete", ray_trial=trial.trial_id))
-        if not pruned and found.value > self.highest:
-            self.highest = found.value
+        if not pruned and found.best_value > self.highest:
+            self.highest = found.best_value
             self.progress.best = (asked.number, found.auroc, self._interval(records, found.best))
         self.ended()
         self.progress.ended(asked.number, "pruned" if pruned else "complete", f"{found.auroc:.3f}")
@@ -187,8 +186,7 @@ class SweepCallback(tune.Callback):
             self.tracker.ended(outcome)
 
     def _interval(self, records: list[EpisodeRecord], best: int) -> tuple[float, float]:
-        labels, scores = labels_and_scores(self.prepared, self.records, records, best, "search_rows")
-        return interval(auroc_over_episodes(labels, scores, seed=self.prepared.spec.seed))
+        return auroc_interval(measured(self.prepared, self.records, records, best, "search_rows"))
 
 
 def _death(trial: Trial) -> tuple[str, str]:

@@ -35,10 +35,24 @@ def best_row(values_ER: Floats) -> int:
     return int(np.nanargmax(values_ER.mean(0)))
 
 
-def running(values_ER: Floats) -> list[float]:
-    """(E,): the objective of the best row over the first episode, the first two, and so on. The last is the trial's."""
+def sampler_row(values_ER: Floats, steps: Sequence[int]) -> int:
+    """The row whose value the sampler and the scheduler learn from: the best one after fine-tuning, as `best_row`
+    chooses. steps: (rows,), each row's place on the trajectory.
+
+    At 0 steps every trial of a backbone is the same network, which no training parameter has touched. Where it is the
+    best, its value would be the same for all of them: ties that teach a sampler nothing, and hide which of them harmed
+    the network less. A trial that was scored at 0 steps only, or has the objective nowhere else, counts with that.
+    """
+    tuned_ER = np.where(np.array(steps) > 0, values_ER, np.nan)
+    known = ~np.isnan(tuned_ER.mean(0)).all()
+    return best_row(tuned_ER if known else values_ER)
+
+
+def running(values_ER: Floats, steps: Sequence[int]) -> list[float]:
+    """(E,): what the sampler would learn after the first episode, the first two, and so on. The last is the trial's
+    value."""
     firsts = [values_ER[:count] for count in range(1, len(values_ER) + 1)]
-    return [float(first[:, best_row(first)].mean()) for first in firsts]
+    return [float(first[:, sampler_row(first, steps)].mean()) for first in firsts]
 
 
 def metric_name(objective: Objective) -> str:

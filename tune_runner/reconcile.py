@@ -35,12 +35,14 @@ _STATES: dict[TrialState, Literal["complete", "pruned", "failed"]] = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the records of one configuration come to. best: the row with the highest mean of the objective over
-    episodes, which `value` is; running: `value` after the first episode, the first two, and so on; auroc: mean search
-    AUROC of that row; attributes: what the study keeps beside it."""
+    """What the records of one configuration come to. value: what the sampler learns from, the highest mean of the
+    objective over episodes after fine-tuning (`objective.sampler_row`); running: the same after the first episode, the
+    first two, and so on. best: the row with the highest mean of all, which `best_value` is; auroc: mean search AUROC of
+    that row. attributes: what the study keeps beside the value."""
 
     value: float
     running: tuple[float, ...]
+    best_value: float
     auroc: float
     best: int
     attributes: dict[str, Any]
@@ -61,6 +63,7 @@ def verdict(records: Sequence[EpisodeRecord], objective: Objective = "auroc") ->
     values_ER = np.stack([values(record.rows, objective) for record in records])
     aurocs_ER = np.stack([values(record.rows, "auroc") for record in records])
     best, means = best_row(values_ER), aurocs_ER.mean(0)
+    best_value = float(values_ER[:, best].mean())
     described = [{"steps": steps, **vars(scoring)} for steps, scoring in keys]
     criteria = [mean_criteria([record.rows[row] for record in records]) for row in range(len(keys))]
     attributes = {
@@ -68,6 +71,7 @@ def verdict(records: Sequence[EpisodeRecord], objective: Objective = "auroc") ->
         "episodes": len(records),
         "auroc_std": float(aurocs_ER[:, best].std(ddof=1)) if len(records) > 1 else None,
         "search_auroc": float(means[best]),
+        "best_value": best_value,
         "best_row": described[best],
         "per_episode": aurocs_ER[:, best].tolist(),
         "rows": [
@@ -75,7 +79,8 @@ def verdict(records: Sequence[EpisodeRecord], objective: Objective = "auroc") ->
             for row, mean, own in zip(described, means, criteria, strict=True)
         ],
     }
-    return Verdict(float(values_ER[:, best].mean()), tuple(running(values_ER)), float(means[best]), best, attributes)
+    learned = tuple(running(values_ER, [steps for steps, _ in keys]))
+    return Verdict(learned[-1], learned, best_value, float(means[best]), best, attributes)
 
 
 def whole(records: Records, trial: int, episodes: int, objective: Objective = "auroc") -> list[EpisodeRecord]:

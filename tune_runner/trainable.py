@@ -22,7 +22,7 @@ from coftad.finetune import NonFiniteLoss
 from coftad.metrics import NonFiniteScores
 from coftad.types import Episode
 from tune_runner.deathbed import Note
-from tune_runner.objective import Objective, best_row, values
+from tune_runner.objective import Objective, sampler_row, values
 
 TRIAL_CONFIG = TypeAdapter(trial.TrialConfig)
 
@@ -115,11 +115,12 @@ class CoftTrainable(tune.Trainable):
         objective = self.inputs.objective
         self.values.append(values(finished.result.rows, objective))
         values_ER = np.stack(self.values)
+        steps = [row.steps for row in finished.result.rows]
         if np.isnan(values_ER.mean(0)).all():
             none = Failure("no_objective", f"{objective} does not exist at any point or scoring of this configuration")
             return {"failure": none, "episodes": index, "done": True}
         return {
-            "objective": float(values_ER[:, best_row(values_ER)].mean()),
+            "objective": float(values_ER[:, sampler_row(values_ER, steps)].mean()),
             "episodes": self.next_episode,
             "finished": finished,
             "done": self.next_episode == len(self.inputs.episodes),

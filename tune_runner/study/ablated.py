@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial
 from tune_runner.designs import ablation, key
 from tune_runner.plan import Prepared
 from tune_runner.records import Records
+from tune_runner.study.episode_noise import EpisodeNoise
 from tune_runner.study.reference import reference_row
 from tune_runner.study.scored import rows
 from tune_runner.study.versus import Side, Versus, corrected, versus
@@ -22,16 +23,19 @@ PRETRAINED = "pretrained only"
 WITHOUT_NORM = "without L2 norm"
 
 
-def steps(prepared: Prepared, trials: Sequence[FrozenTrial], records: Records) -> tuple[Versus, ...]:
-    """Each configuration against the one before it, their p-values corrected for their number; the last one against the
-    reference. Empty unless the sweep was an ablation of which two configurations or more are complete."""
+def steps(
+    prepared: Prepared, trials: Sequence[FrozenTrial], records: Records, noise: EpisodeNoise
+) -> tuple[Versus, ...]:
+    """Each configuration against the one before it, corrected for their number; the last one against the reference.
+    Empty unless the sweep was an ablation of which two configurations or more are complete. noise: of the support sets,
+    on test."""
     sides = path(prepared, trials, records)
     if not sides:
         return ()
     pairs = [(one, other) for other, one in pairwise(sides)]
     if without := _variant(WITHOUT_NORM, sides[-1], l2_norm=False):
         pairs.append((without, sides[-1]))
-    return corrected([versus(prepared, records, one, other) for one, other in pairs])
+    return corrected([versus(prepared, records, one, other, noise) for one, other in pairs])
 
 
 def path(prepared: Prepared, trials: Sequence[FrozenTrial], records: Records) -> list[Side]:

@@ -1,10 +1,13 @@
-"""The three answers of a sweep, in plain words with numbers."""
+"""The three answers of a sweep, in plain words with numbers.
+
+A sentence says that something matters, is better or is confirmed only where `evidence.shown` does.
+"""
 
 from dataclasses import dataclass
-from typing import Any
 
 from tune_runner.study.effects import FEWEST_BETWEEN, Effect
 from tune_runner.study.summary import Best, Summary
+from tune_runner.study.versus import Versus
 from tune_runner.study.words import chance, percent, points, spread, text
 
 _NAMED = 4  # settings in a sentence; the rest is in the table below it
@@ -29,42 +32,87 @@ def _good(summary: Summary) -> list[str]:
     if best is None:
         return [f"Not enough evidence: 0 of {sum(summary.trials.values())} trials are complete."]
     where = (
-        "on the images that it was chosen on, as in the paper, which flatters it"
+        "on the images that it was chosen on, as in the paper, which is optimistic"
         if summary.shared
-        else "on images that no search has seen"
+        else "on images that were not used to choose it"
     )
-    said = f"Trial {best.trial} ({_settings(best, summary.effects)}) reaches "
-    said += f"{spread(best.test_auroc, best.test_interval)} % AUROC {where}"
-    found = [f"{said}{_against(summary.against_reference) if summary.against_reference else ''}."]
+    sentences = [
+        f"Trial {best.trial} ({_settings(best, summary.effects)}) has an AUROC of "
+        f"{spread(best.test_auroc, best.test_interval)} % {where} ({_support_sets(len(best.test_per_episode))})."
+    ]
+    if (reference := summary.against_reference) is not None:
+        sentences.append(_against(reference, "It is", reference.other))
+    sentences += _fine_tuning(summary, best)
     if (optimism := summary.optimism) is not None:
-        found.append(
-            f"A choice on the test images themselves would have claimed {percent(optimism.tuned_on_test)} %, where an "
-            f"honest one shows {percent(optimism.honest)} %: {points(optimism.tuned_on_test - optimism.honest)} points "
-            "of optimism."
+        sentences.append(
+            f"Choosing on the test images themselves would have reported {percent(optimism.tuned_on_test)} % where the "
+            f"choice on search images has {percent(optimism.honest)} %, which is "
+            f"{points(optimism.tuned_on_test - optimism.honest)} points of optimism."
         )
-    return found
+    return sentences
 
 
 def _settings(best: Best, effects: list[Effect]) -> str:
-    """Those that seem to matter most first."""
+    """Those with a difference that is shown first."""
     values = {**best.parameters, **best.row}
-    ranked = [effect.parameter.replace("1-", "") for effect in effects]
-    named = list(dict.fromkeys([*(name for name in ranked if name in values), *values]))
-    told = ", ".join(f"{name} {text(values[name])}" for name in named[:_NAMED])
-    return told + (f" and {len(named) - _NAMED} more" if len(named) > _NAMED else "")
+    ranked = [effect.parameter for effect in effects]
+    names = list(dict.fromkeys([*(name for name in ranked if name in values), *values]))
+    listed = ", ".join(f"{name} {text(values[name])}" for name in names[:_NAMED])
+    return listed + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
 
 
-def _against(versus: Any) -> str:
-    """How one configuration did against another one, to end a sentence."""
-    low, high = versus.interval
-    count = f"better in {versus.better_in} of {versus.of} episodes{chance(versus.p)}"
-    if low > 0:
-        return f", {spread(versus.difference, versus.interval)} points above {versus.other} ({count})"
-    if high < 0:
-        return f", {spread(-versus.difference, (-high, -low))} points below {versus.other} ({count})"
+def _fine_tuning(summary: Summary, best: Best) -> list[str]:
+    sentences = [_gain(comparison) for comparison in summary.fine_tuning]
+    if best.row.get("steps") == 0:
+        sentences.append("It is the network before fine-tuning: none that was fine-tuned was better on search images.")
+    elif not summary.fine_tuning:
+        sentences.append("Whether fine-tuning helps was not measured: `steps` does not include 0.")
+    return sentences
+
+
+def _gain(comparison: Versus) -> str:
+    """What fine-tuning did to one configuration."""
+    if not comparison.shown:
+        return (
+            f"Fine-tuning {comparison.one} is not shown to change AUROC: {_difference(comparison)} points against "
+            f"{comparison.other} ({_evidence(comparison)})."
+        )
+    does = "gains" if comparison.difference > 0 else "loses"
     return (
-        f"; a difference to {versus.other} is not shown: {spread(versus.difference, versus.interval)} points ({count})"
+        f"Fine-tuning {comparison.one} {does} {_size(comparison)} points against {comparison.other} "
+        f"({_evidence(comparison)})."
     )
+
+
+def _against(comparison: Versus, subject: str, other: str) -> str:
+    if not comparison.shown:
+        return f"A difference from {other} is not shown: {_difference(comparison)} points ({_evidence(comparison)})."
+    place = "above" if comparison.difference > 0 else "below"
+    return f"{subject} {_size(comparison)} points {place} {other} ({_evidence(comparison)})."
+
+
+def _evidence(comparison: Versus) -> str:
+    count = f"better on {comparison.better_in} of {_support_sets(comparison.of)}{chance(comparison.p)}"
+    if comparison.p is None:
+        count += "; one support set is not enough evidence"
+    return count + (f", corrected for {comparison.family} candidates" if comparison.family > 1 else "")
+
+
+def _size(comparison: Versus) -> str:
+    """A difference without its sign."""
+    low, high = comparison.interval
+    if comparison.difference < 0:
+        return spread(-comparison.difference, (-high, -low))
+    return spread(comparison.difference, comparison.interval)
+
+
+def _difference(comparison: Versus | Effect) -> str:
+    low, high = comparison.interval
+    return f"{points(comparison.difference)} [{points(low)}, {points(high)}]"
+
+
+def _support_sets(count: int) -> str:
+    return f"{count} support set{'' if count == 1 else 's'}"
 
 
 def _matters(summary: Summary) -> list[str]:
@@ -72,64 +120,75 @@ def _matters(summary: Summary) -> list[str]:
     if not summary.effects and not summary.too_few:
         return [f"Not enough evidence: {complete} of {FEWEST_BETWEEN} complete trials in which a setting varied."]
     shown = [effect for effect in summary.effects if effect.shown]
-    other = [effect.parameter for effect in summary.effects if not effect.shown]
-    found = []
+    others = [effect.parameter for effect in summary.effects if not effect.shown]
+    sentences = []
     if shown:
-        found.append(f"{shown[0].parameter} matters most: {_difference(shown[0])}.")
-    if shown[1:]:
-        rest = "; ".join(f"{effect.parameter}, {_difference(effect)}" for effect in shown[1:])
-        found.append(f"Shown to matter, too: {rest}.")
-    if other:
-        found.append(f"No difference shown in {complete} trials: {', '.join(other)}.")
-    if pair := max(summary.interactions, key=lambda each: each.share, default=None):
-        found.append(
-            f"What {pair.first} does depends on {pair.second}: beyond each alone, the two together explain "
-            f"{spread(pair.share, pair.interval)} % of the variance of AUROC."
-        )
+        sentences.append(f"A difference is shown for {'; '.join(map(_effect, shown))}.")
+    if others:
+        sentences.append(f"No difference is shown for {', '.join(others)}; that does not mean that there is none.")
+    sentences += [
+        f"The effect of {pair.first} depends on {pair.second}: together they explain "
+        f"{spread(pair.share, pair.interval)} % of the variance of AUROC beyond what each explains alone"
+        f"{chance(pair.p)}."
+        for pair in summary.interactions
+    ]
     if summary.too_few:
-        few = ", ".join(f"{each.parameter} ({each.trials} of {each.needed} trials)" for each in summary.too_few)
-        found.append(f"Not enough evidence: {few}.")
-    return found
+        few = ", ".join(f"{one.parameter} ({one.trials} of {one.needed} trials)" for one in summary.too_few)
+        sentences.append(f"Not enough evidence: {few}.")
+    return sentences
 
 
-def _difference(effect: Effect) -> str:
-    between = f"[{points(effect.interval[0])}, {points(effect.interval[1])}]"
-    return f"{effect.better} over {effect.worse} {points(effect.difference)} {between} points{chance(effect.p)}"
+def _effect(effect: Effect) -> str:
+    over = f"within {effect.trials} trainings" if effect.paired else f"between {effect.trials} trials"
+    beside = f", allowing for {effect.allowing_for}" if effect.allowing_for else ""
+    return (
+        f"{effect.parameter}, {effect.better} over {effect.worse}: {_difference(effect)} points"
+        f"{chance(effect.p)} ({over}{beside})"
+    )
 
 
 def _again(summary: Summary) -> list[str]:
-    found = []
+    sentences = []
     if (validation := summary.validation) is not None:
-        versus = validation.best
-        low, high = versus.interval
-        verdict = (
-            "the answer stands"
-            if low > 0
-            else "the answer does not stand"
-            if high < 0
-            else "that it is better is not shown again"
-        )
-        reached = f"{percent(versus.auroc)} % AUROC{_against(versus)}"
-        sets = f"{validation.episodes} fresh support set{'s' if validation.episodes > 1 else ''}"
-        found.append(f"On {sets} it reached {reached}: {verdict}.")
+        comparison = validation.best
+        fresh = f"{_support_sets(validation.episodes)} that no trial has seen"
+        sentences.append(f"On {fresh}, the best settings have an AUROC of {percent(comparison.auroc)} %.")
+        sentences.append(_against(comparison, "This is", comparison.other))
+        if verdict := _verdict(summary.against_reference, comparison):
+            sentences.append(verdict)
+        if validation.fine_tuning is not None:
+            sentences.append(_gain(validation.fine_tuning))
     elif summary.best is not None:
-        found.append(
-            "Not enough evidence: the best settings were run on 0 fresh support sets. "
-            f"In {_episodes(summary.best)}; the interval above counts in both the images and the support sets."
+        sentences.append(
+            "Not enough evidence: the best settings were not validated on fresh support sets. "
+            f"On {_episodes(summary.best)}."
         )
     else:
-        found.append("Not enough evidence: there is no answer yet that could be tried again.")
+        sentences.append("Not enough evidence: no trial is complete.")
     if (noise := summary.noise) is not None:
-        found.append(
-            f"With the draw of support sets alone, a mean over {noise.episodes} of them moves by "
-            f"{spread(noise.deviation, noise.deviation_interval)} points (standard deviation, from {noise.trials} "
-            f"trials): {spread(noise.share, noise.share_interval)} % of the variance between trials is this noise."
+        sentences.append(
+            f"The draw of support sets alone gives a mean over {noise.episodes} of them a standard deviation of "
+            f"{spread(noise.deviation, noise.deviation_interval)} points (from {noise.trials} trials), which is "
+            f"{spread(noise.share, noise.share_interval)} % of the variance between trials."
         )
-    return found
+    return sentences
+
+
+def _verdict(before: Versus | None, now: Versus) -> str:
+    """What fresh support sets say of a claim; nothing where none was made."""
+    if before is None or not before.shown:
+        return ""
+    if not now.shown:
+        return "The difference that the search showed is not confirmed."
+    same = (now.difference > 0) == (before.difference > 0)
+    return f"The difference that the search showed is {'confirmed' if same else 'refuted'}."
 
 
 def _episodes(best: Best) -> str:
     aurocs = best.test_per_episode
     if len(aurocs) == 1:
-        return f"the only episode of the sweep they had {percent(aurocs[0])} %"
-    return f"the {len(aurocs)} episodes of the sweep they had {percent(min(aurocs))} to {percent(max(aurocs))} %"
+        return f"the sweep's only support set their AUROC is {percent(aurocs[0])} %"
+    return f"the sweep's {len(aurocs)} support sets their AUROC is {percent(min(aurocs))} to {percent(max(aurocs))} %"
+
+
+__all__ = ["Answer", "answers"]

@@ -1,22 +1,19 @@
 """Mean search AUROC at each level of a training parameter: the shape of its effect.
 
 Means over trials that differ in everything else as well, so the shape is that of the trials that were run: with an
-adaptive sampler, of the region that it preferred. An interval is of the AUROC itself, over trials and episodes; two
-levels are compared on the same episodes, so their difference is surer than overlapping intervals suggest
-(`effects.py`).
+adaptive sampler, of the region that it preferred. An interval is of the mean AUROC over trials, on the support sets and
+images of the sweep; whether two levels differ is another question (`effects.py`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from optuna.trial import FrozenTrial
-
-from coftad.seeding import numpy_generator
 from tune_runner.study.branching import conditions, spelt
 from tune_runner.study.effects import FEWEST_BETWEEN
+from tune_runner.study.evidence import Component, Estimate
 from tune_runner.study.levels import levels
-from tune_runner.study.paired import Paired, paired, resampled_interval
+from tune_runner.study.paired import Paired, paired
+from tune_runner.study.trainings import Training
 
 _RESAMPLES = 1000
 _MOST_TRIALS = 2000  # at one level, for its interval: one over more is no longer worth its time
@@ -26,7 +23,7 @@ _FEWEST = 2  # trials at a level: one has no spread
 
 @dataclass(frozen=True)
 class Level:
-    """Mean search AUROC of `trials` with one value, or in one part of a range; 95 % bootstrap interval."""
+    """Mean search AUROC of `trials` with one value, or in one part of a range; its 95 % interval."""
 
     value: str
     auroc: float
@@ -46,29 +43,27 @@ class Means:
     levels: tuple[Level, ...]
 
 
-def means(trials: Sequence[FrozenTrial], *, seed: int) -> list[Means]:
+def means(trainings: Sequence[Training]) -> list[Means]:
     """By name. Of the parameters that took several values in at least FEWEST_BETWEEN trials; levels of one trial are
-    left out. Trials: complete ones, and those that were dropped after some episodes."""
-    everything = paired(trials)
+    left out."""
+    everything = paired(trainings)
     found = []
     for name, made in conditions(everything.trials).items():
         having = everything.having(name)
         if len(having.trials) >= FEWEST_BETWEEN:
-            points = _levels(having, name, seed)
+            points = _levels(having, name)
             if len(points) > 1:
                 found.append(Means(name, spelt(made), points))
     return found
 
 
-def _levels(having: Paired, name: str, seed: int) -> tuple[Level, ...]:
-    generator = numpy_generator(seed, "means", name)
-    drawn = having.draw_episodes(generator, _RESAMPLES)
+def _levels(having: Paired, name: str) -> tuple[Level, ...]:
     at = levels([trial.params[name] for trial in having.trials], most=_MOST_LEVELS)
     points = []
     for code, level in enumerate(at.names):
-        rows = np.flatnonzero(at.codes == code)
-        if len(rows) >= _FEWEST:
-            some = generator.permutation(rows)[:_MOST_TRIALS]
-            samples = having.among(some).resampled_mean(drawn, generator)
-            points.append(Level(level, float(having.among(rows).values.mean()), resampled_interval(samples), len(rows)))
+        values = having.values[at.codes == code]
+        if len(values) >= _FEWEST:
+            spread = Component(float(values.var(ddof=1)) / len(values), len(values) - 1)
+            low, high = Estimate.of(float(values.mean()), [spread]).interval()
+            points.append(Level(level, float(values.mean()), (max(low, 0.0), min(high, 1.0)), len(values)))
     return tuple(points)

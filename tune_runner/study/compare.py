@@ -15,8 +15,8 @@ from scipy.stats import permutation_test, rankdata
 
 from coftad.seeding import numpy_generator
 from coftad.types import InputError
-from tune_runner.study.effects import LEVEL
 from tune_runner.study.everywhere import FEWEST_COMMON, Everywhere, Loss, Sweep, common, everywhere, mean, papers, read
+from tune_runner.study.evidence import shown
 from tune_runner.study.page import JSON
 from tune_runner.study.words import percent, spread, text
 
@@ -31,9 +31,9 @@ def compare(directories: Sequence[Path], console: Console, overrides: Sequence[s
     names = _names(directories, summaries)
     _show_effects(dict(zip(names, summaries, strict=True)), console)
     try:
-        opened = [read(directory, place, overrides) for place, directory in enumerate(directories)]
+        opened = [read(directory, overrides) for directory in directories]
     except InputError as error:  # a report may be all that was brought here
-        console.print(f"losses of one setting for all, and of the paper's, are not told: {error}", markup=False)
+        console.print(f"Skipping the comparison of settings across data sets: {error}", markup=False)
         return 0
     sweeps = {name: sweep for name, sweep in zip(names, opened, strict=True) if sweep is not None}
     if sweeps:
@@ -48,12 +48,20 @@ def _summary(directory: Path) -> dict[str, Any]:
     path = directory / JSON
     try:
         summary = json.loads(path.read_text())
-        summary["best"], [each["p"] for each in summary["effects"]]  # what is asked of it below
+        _check_fields(summary)
     except OSError as error:
         raise InputError(f"compare: {path} cannot be read: {error.strerror}; `report {directory}` makes it") from None
     except (ValueError, KeyError, TypeError):
         raise InputError(f"compare: {path} is of another version; `report {directory}` makes it again") from None
     return summary
+
+
+def _check_fields(summary: dict[str, Any]) -> None:
+    """Raise KeyError or TypeError where what is read below is missing."""
+    if summary["best"] is not None and len(summary["best"]["test_interval"]) != 2:
+        raise TypeError("test_interval")
+    for effect in summary["effects"]:
+        _shown(effect)
 
 
 def _names(directories: Sequence[Path], summaries: Sequence[dict[str, Any]]) -> list[str]:
@@ -72,7 +80,8 @@ def _show_effects(sweeps: Mapping[str, dict[str, Any]], console: Console) -> Non
     for parameter in dict.fromkeys(parameter for found in effects.values() for parameter in found):
         table.add_row(parameter, *(_effect(found.get(parameter)) for found in effects.values()))
     console.print(table)
-    console.print("*: shown, p < 0.05 over all levels, corrected for the sweep's number of settings", style="dim")
+    rule = "*: shown: p < 0.05 and the interval excludes 0, both corrected for the number of settings and their levels"
+    console.print(rule, style="dim")
     for one, other in combinations(sweeps, 2):
         console.print(f"{one} and {other}: {_agreement(effects[one], effects[other])}", markup=False, highlight=False)
 
@@ -90,7 +99,7 @@ def _effect(effect: dict[str, Any] | None) -> str:
 
 
 def _shown(effect: dict[str, Any]) -> bool:
-    return effect["p"] < LEVEL
+    return shown(effect["p"], tuple(effect["interval"]))
 
 
 def _agreement(one: dict[str, Any], other: dict[str, Any]) -> str:
@@ -99,10 +108,10 @@ def _agreement(one: dict[str, Any], other: dict[str, Any]) -> str:
     if len(tested) < FEWEST_RANKED:
         return f"not enough evidence for their agreement: {len(tested)} of {FEWEST_RANKED} settings tested in both"
     correlation, p = _rank_correlation(*([found[name]["difference"] for name in tested] for found in (one, other)))
-    shown = [name for name in tested if _shown(one[name]) and _shown(other[name])]
+    both = [name for name in tested if _shown(one[name]) and _shown(other[name])]
     return (
         f"rank agreement of {len(tested)} settings tested in both {correlation:+.2f} (Spearman, p {p:.2g}); "
-        f"shown in both: {', '.join(shown) or 'none'}"
+        f"shown in both: {', '.join(both) or 'none'}"
     )
 
 
@@ -164,9 +173,12 @@ def _show_losses(sweeps: Mapping[str, Sweep], console: Console) -> None:
 def _losses(losses: Sequence[Loss | None]) -> list[str]:
     """One cell for each, and their mean where none is missing."""
     known = [loss for loss in losses if loss is not None]
-    cells = ["-" if loss is None else spread(loss.auroc, loss.interval) for loss in losses]
     average = mean(known) if len(known) == len(losses) else None
-    return [*cells, "-" if average is None else spread(average.auroc, average.interval)]
+    return [_loss(loss) for loss in (*losses, average)]
+
+
+def _loss(loss: Loss | None) -> str:
+    return "-" if loss is None else spread(loss.auroc, loss.interval) + (" *" if loss.shown else "")
 
 
 def _chosen(found: Everywhere, trainings: int, names: Sequence[str]) -> str:

@@ -4,28 +4,31 @@ Sweeps with the same space, seed and a sampler that does not look at results hav
 can be picked that is good in all: the one that loses least on `search` in the mean over sweeps, against each sweep's
 own best. What it loses is then measured on `test`, on which neither was chosen.
 
-A loss is paired: in each bootstrap sample both sides have the same episodes and images. Different sweeps are drawn
-independently.
+A loss is paired: both sides have the same episodes and images. Its interval allows for the rows that a sweep's own best
+was chosen from. Sweeps are independent of each other.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
-from coftad.metrics import interval
-from coftad.seeding import derive
 from coftad.types import FineTuning
 from tune_runner.plan import Prepared
 from tune_runner.records import Records
 from tune_runner.reopening import reopen
+from tune_runner.study import evidence
+from tune_runner.study.episode_noise import EpisodeNoise
+from tune_runner.study.evidence import Component, Estimate
 from tune_runner.study.reference import departures, reference_row, reference_trial
 from tune_runner.study.scored import MEASURED, Measured, completed, measured
+from tune_runner.study.trainings import trainings
+from tune_runner.study.versus import FEWEST_EPISODES, difference, noise_on_test
 
 FEWEST_COMMON = 5  # trainings; the best of fewer is hardly a choice
 
@@ -35,12 +38,16 @@ Row = tuple[tuple[str, Any], ...]
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """trained: the complete trial of each training, at least one. place: among the sweeps that are compared."""
+    """trained: the complete trial of each training, at least one."""
 
     prepared: Prepared
     records: Records
     trained: Mapping[FineTuning, FrozenTrial]
-    place: int
+
+    @cached_property
+    def noise(self) -> EpisodeNoise:
+        """Of its support sets, on test."""
+        return noise_on_test(self.prepared, self.records, trainings(list(self.trained.values()), self.records))
 
     @property
     def best(self) -> tuple[FrozenTrial, int]:
@@ -56,14 +63,25 @@ class Sweep:
 
 @dataclass(frozen=True, eq=False)
 class Loss:
-    """AUROC of a sweep's best minus that of another configuration on `test`, with its bootstrap samples (R,)."""
+    """AUROC of a sweep's best minus that of another configuration on `test`. family: the rows that the best was chosen
+    from. episodes: support sets that both were measured on, the fewest where this is a mean over sweeps."""
 
-    auroc: float
-    samples: NDArray[np.float64]
+    estimate: Estimate
+    family: int
+    episodes: int
+
+    @property
+    def auroc(self) -> float:
+        return self.estimate.difference
 
     @property
     def interval(self) -> tuple[float, float]:
-        return interval(self.samples)
+        return self.estimate.interval(self.family)
+
+    @property
+    def shown(self) -> bool:
+        p = self.estimate.p(self.family) if self.episodes >= FEWEST_EPISODES else None
+        return evidence.shown(p, self.interval)
 
 
 @dataclass(frozen=True)
@@ -88,7 +106,7 @@ class Papers:
     departures: Mapping[str, Any]
 
 
-def read(directory: Path, place: int, overrides: Sequence[str] = ()) -> Sweep | None:
+def read(directory: Path, overrides: Sequence[str] = ()) -> Sweep | None:
     """None if no trial is complete. overrides: where images are by now, as `reopen` takes them. Raises InputError if
     the directory is no sweep's, or its images are not there."""
     prepared, study = reopen(directory, "compare", overrides)
@@ -97,7 +115,7 @@ def read(directory: Path, place: int, overrides: Sequence[str] = ()) -> Sweep | 
     for trial in completed(study):
         for record in records.of(trial.number)[:1]:
             trained.setdefault(record.training, trial)
-    return Sweep(prepared, records, trained, place) if trained else None
+    return Sweep(prepared, records, trained) if trained else None
 
 
 def common(sweeps: Sequence[Sweep]) -> dict[FineTuning, list[Row]]:
@@ -140,7 +158,10 @@ def papers(sweep: Sweep) -> Papers | None:
 
 def mean(losses: Sequence[Loss]) -> Loss:
     """Over these data sets."""
-    return Loss(float(np.mean([loss.auroc for loss in losses])), np.mean([loss.samples for loss in losses], axis=0))
+    count = len(losses)
+    sources = [Component(loss.estimate.variance / count**2, loss.estimate.freedom) for loss in losses]
+    estimate = Estimate.of(float(np.mean([loss.auroc for loss in losses])), sources)
+    return Loss(estimate, max(loss.family for loss in losses), min(loss.episodes for loss in losses))
 
 
 def _rows(trial: FrozenTrial) -> dict[Row, float]:
@@ -176,9 +197,9 @@ def _varied(described: Iterable[Mapping[str, Any]]) -> set[str]:
 
 def _loss(sweep: Sweep, trial: FrozenTrial, row: int) -> Loss:
     best, other = _measured(sweep, *sweep.best), _measured(sweep, trial, row)
-    return Loss(float((best.aurocs - other.aurocs).mean()), best.samples - other.samples)
+    family = sum(len(_aurocs(one)) for one in sweep.trained.values())
+    return Loss(difference(best, other, sweep.noise), family, len(best.aurocs))
 
 
 def _measured(sweep: Sweep, trial: FrozenTrial, row: int) -> Measured:
-    seed = derive(sweep.prepared.spec.seed, "everywhere", sweep.place)
-    return measured(sweep.prepared, sweep.records, sweep.records.of(trial.number), row, "test_rows", seed=seed)
+    return measured(sweep.prepared, sweep.records, sweep.records.of(trial.number), row, "test_rows")

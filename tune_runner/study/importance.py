@@ -6,7 +6,7 @@ parameters that all of the trials have; a conditional one is compared with the o
 choice, branch by branch.
 
 Intervals are bootstraps over trials and episodes; they show how far off few trials are. A trial's value is its AUROC at
-its best row, chosen once on all episodes.
+its best row after fine-tuning, chosen once on all episodes.
 """
 
 import logging
@@ -27,6 +27,7 @@ from coftad.seeding import numpy_generator
 from tune_runner.study.branching import by_branch, parameters, spelt
 from tune_runner.study.fanova import first_order
 from tune_runner.study.paired import Paired, paired
+from tune_runner.study.trainings import Training
 
 log = logging.getLogger(__name__)
 
@@ -60,10 +61,9 @@ class Branch:
     fanova: tuple[Share, ...]
 
 
-def branches(trials: Sequence[FrozenTrial], *, seed: int) -> list[Branch]:
-    """All trials first, complete ones and those that were dropped after some episodes; then every branch in which a
-    conditional parameter exists."""
-    everything = paired(trials)
+def branches(trainings: Sequence[Training], *, seed: int) -> list[Branch]:
+    """All trials first; then every branch in which a conditional parameter exists."""
+    everything = paired(trainings)
     found = []
     for made, rows in by_branch(everything.trials):
         chosen = _drawn(everything.among(rows), seed)

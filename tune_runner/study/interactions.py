@@ -7,12 +7,13 @@ interactions, of which there are more than parameters, and it splits greedily, s
 do nothing by themselves. Least squares on levels has neither fault, since the variance that noise alone would explain
 is known and taken off (ω², Hays 1963); a share is then as often too small as too large, and cut off at 0.
 
-Scoring and trajectory parameters are compared within each training. There the pair is a difference of differences, from
-which all that a training's rows have in common drops out: its own noise, and its episodes' level.
+Scoring settings and steps are compared within each fine-tuned training. There the pair is a difference of differences,
+from which all that a training's rows have in common drops out: its own noise, and its episodes' level.
 
-Of all pairs only those are told that an F-test shows, corrected for their number (Benjamini and Hochberg 1995); a heat
-map of noise has a pattern, too. Within trainings it counts a training as one number, as if its rows were one (the lower
-bound of Greenhouse and Geisser 1959), which shows too little rather than too much. The strongest are chosen on the same
+Only pairs are reported that are shown: an F-test and the interval of the share, both corrected for the number of pairs
+(Šidák 1967), agree; a heat map of noise has a pattern, too. The interval inverts the noncentral F distribution
+(Steiger 2004). Within trainings the test counts a training as one number, as if its rows were one (the lower bound of
+Greenhouse and Geisser 1959), which shows too little rather than too much. The strongest pairs are chosen on the same
 data, so their shares lean towards large.
 """
 
@@ -24,31 +25,33 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.trial import FrozenTrial
-from scipy.stats import f, false_discovery_control
+from scipy.optimize import brentq
+from scipy.stats import f, ncf
 
-from coftad.metrics import interval
 from coftad.seeding import numpy_generator
+from tune_runner.study import evidence
 from tune_runner.study.branching import by_branch, conditions, parameters
-from tune_runner.study.effects import LEVEL, levels_within, varying
+from tune_runner.study.effects import levels_within, varying
+from tune_runner.study.evidence import LEVEL
 from tune_runner.study.levels import BIN, Levels, levels, text
 from tune_runner.study.paired import Paired, paired
-from tune_runner.study.scored import search_auroc
+from tune_runner.study.trainings import Training
 
 Floats = NDArray[np.float64]
 
 FEWEST_TRIALS = 24  # that have both: BIN for each of the fewest cells
 _MOST_TRIALS = 2000  # looked at, evenly drawn from more
 _MOST_LEVELS = 5
-_RESAMPLES = 200
 _FEWEST_FREE = 10  # trials beyond what is fitted, from which the noise is known
+_LARGEST = 1e4  # noncentrality; scipy's distribution ends not far beyond
 _ROUNDING = 1e-9  # of a sum, below which a difference is rounding
 
 
 @dataclass(frozen=True)
 class Interaction:
-    """share: of the variance of AUROC that the pair explains beyond both alone, with its 95 % bootstrap interval over
-    trials. AUROC is that of a trial's best row in a pair of training parameters, else the mean over rows of one value.
+    """share: of the variance of AUROC that the pair explains beyond both alone, with its 95 % interval, and p its
+    corrected test. AUROC is that of a trial's best row after fine-tuning in a pair of training parameters, else the
+    mean over rows of one value.
 
     auroc: (A, B) mean search AUROC at the levels of both, None where there is no trial; trials: (A, B) counts. Of the
     trials that have both parameters.
@@ -62,27 +65,29 @@ class Interaction:
     second_levels: tuple[str, ...]
     auroc: tuple[tuple[float | None, ...], ...]
     trials: tuple[tuple[int, ...], ...]
+    p: float = 0.0
+
+    @property
+    def shown(self) -> bool:
+        return evidence.shown(self.p, self.interval)
 
 
-def interactions(trials: Sequence[FrozenTrial], *, seed: int, most: int = 4) -> list[Interaction]:
-    """The pairs that are shown, strongest first. Empty below FEWEST_TRIALS.
-
-    Trials: complete ones, and those that were dropped after some episodes. A conditional parameter is paired with
-    others among the trials that have it.
-    """
-    everything = paired(trials)
+def interactions(trainings: Sequence[Training], *, seed: int, most: int = 4) -> list[Interaction]:
+    """The pairs that are shown, strongest first. Empty below FEWEST_TRIALS. A conditional parameter is paired with
+    others among the trials that have it."""
+    everything = paired(trainings)
+    by_number = {one.trial.number: one for one in trainings}
     where = conditions(everything.trials)
     generator = numpy_generator(seed, "interactions")
     pairs: list[_Pair] = []
     for made, rows in by_branch(everything.trials):
         if len(rows) >= FEWEST_TRIALS:
             chosen = everything.among(np.sort(generator.permutation(rows)[:_MOST_TRIALS]))
-            pairs += _pairs(chosen, {name for name in where if where[name] == made}, whole=made is None)
+            some = [by_number[trial.number] for trial in chosen.trials]
+            pairs += _pairs(chosen, some, {name for name in where if where[name] == made}, whole=made is None)
     tested = [(pair, explained) for pair in pairs if (explained := _explained(pair)) is not None]
-    corrected = false_discovery_control([explained.p for _, explained in tested]) if tested else []
-    shown = [each for each, p in zip(tested, corrected, strict=True) if p < LEVEL]
-    shown.sort(key=lambda each: -each[1].share)
-    return [_interaction(pair, explained.share, generator) for pair, explained in shown[:most]]
+    results = [_interaction(pair, explained, len(tested)) for pair, explained in tested]
+    return sorted((result for result in results if result.shown), key=lambda result: -result.share)[:most]
 
 
 @dataclass(frozen=True)
@@ -103,13 +108,40 @@ class _Pair:
 
 @dataclass(frozen=True)
 class _Explained:
-    """share: of the variance of AUROC; below 0 where the pair explains less than noise would."""
+    """share: of the variance of AUROC; below 0 where the pair explains less than noise would. ratio: the F statistic,
+    with its degrees of freedom; unit: the share that one unit of its noncentrality is."""
 
     share: float
-    p: float
+    ratio: float
+    degrees: int
+    free: float
+    unit: float
+
+    def p(self, family: int) -> float:
+        return float(-np.expm1(family * np.log1p(-min(f.sf(self.ratio, self.degrees, self.free), 1 - 1e-16))))
+
+    def interval(self, family: int) -> tuple[float, float]:
+        """Simultaneous with those of so many pairs."""
+        outside = -np.expm1(np.log1p(-LEVEL) / family) / 2
+        low, high = (self._noncentrality(at) for at in (outside, 1 - outside))
+        return min(self.unit * low, 1.0), min(self.unit * high, 1.0)
+
+    def _noncentrality(self, above: float) -> float:
+        """Under which so large a ratio, or a larger one, has the probability `above`; 0 where it is less without
+        any."""
+
+        def excess(noncentrality: float) -> float:
+            return float(ncf.sf(self.ratio, self.degrees, self.free, noncentrality)) - above
+
+        if f.sf(self.ratio, self.degrees, self.free) >= above:
+            return 0.0
+        end = 10.0 + 2 * self.ratio * self.degrees
+        while excess(end) < 0 and end < _LARGEST:
+            end *= 2
+        return float(brentq(excess, 1e-9, end)) if excess(end) > 0 else end
 
 
-def _pairs(trials: Paired, own: set[str], *, whole: bool) -> Iterator[_Pair]:
+def _pairs(trials: Paired, trainings: Sequence[Training], own: set[str], *, whole: bool) -> Iterator[_Pair]:
     """Those with one of the `own` training parameters, and if it is the whole, pairs within trainings."""
     names = parameters(trials.trials)
     count = len(trials.trials)
@@ -119,18 +151,37 @@ def _pairs(trials: Paired, own: set[str], *, whole: bool) -> Iterator[_Pair]:
     for first, second in combinations(names, 2):
         if own & {first, second}:
             yield _between(first, second, coarse, values)
-    shift = values - np.array([search_auroc(trial) for trial in trials.trials])  # of trials that were dropped
-    rows = varying(trials.trials)
+    place = {trial.number: index for index, trial in enumerate(trials.trials)}
+    rows = varying(trainings)
     for second in rows:
-        points, table = levels_within(trials.trials, second)
+        points, table, there = _table(trials, trainings, place, second)
         for first in names:
-            if first in own and len(points) > 1:
-                yield _within(first, second, at, tuple(map(text, points)), table + shift[:, None])
+            if first in own and len(points) > 1 and len(there) >= FEWEST_TRIALS:
+                yield _within(first, second, _at(at, there), tuple(map(text, points)), table)
     for first, second in combinations(rows if whole else [], 2):
-        cells, table = levels_within(trials.trials, first, second)
+        cells, table, there = _table(trials, trainings, place, first, second)
         sides = [sorted({cell[side] for cell in cells}) for side in (0, 1)]
-        if len(cells) == len(sides[0]) * len(sides[1]) and min(map(len, sides)) > 1:
-            yield _inside(first, second, sides, table + shift[:, None])
+        complete = len(cells) == len(sides[0]) * len(sides[1]) and min(map(len, sides)) > 1
+        if complete and len(there) >= FEWEST_TRIALS:
+            yield _inside(first, second, sides, table)
+
+
+def _table(
+    trials: Paired, trainings: Sequence[Training], place: dict[int, int], *names: str
+) -> tuple[list[Any], Floats, NDArray[np.intp]]:
+    """The values that `levels_within` gives, (T, L) AUROCs, and the places of these T among the trials. Those that were
+    dropped are shifted by what they would have had on the episodes that they missed."""
+    values, having, table_TLE = levels_within(trainings, *names)
+    there = np.array([place[one.trial.number] for one in having], dtype=np.intp)
+    if not values:
+        return values, np.zeros((len(having), 0)), there
+    own = np.array([one.aurocs_ER[:, one.best].mean() for one in having])
+    return values, np.nanmean(table_TLE, axis=2) + (trials.values[there] - own)[:, None], there
+
+
+def _at(at: dict[str, Levels], rows: NDArray[np.intp]) -> dict[str, Levels]:
+    """Of some of the trials."""
+    return {name: Levels(all_of.names, all_of.codes[rows]) for name, all_of in at.items()}
 
 
 def _levels(trials: Paired, name: str, most: int) -> Levels:
@@ -200,24 +251,22 @@ def _main_effects(found: Iterable[Levels], trials: int) -> Floats:
     return np.hstack([np.ones((trials, 1)), *(_indicators(each.codes) for each in found)])
 
 
-def _explained(pair: _Pair, weights_T: Floats | None = None) -> _Explained | None:
-    """None where there is nothing to explain, or too few trials to know the noise. weights_T: how often a trial is
-    drawn."""
-    weights_T = np.ones(len(pair.table_TK)) if weights_T is None else weights_T
+def _explained(pair: _Pair) -> _Explained | None:
+    """None where there is nothing to explain, or too few trials to know the noise."""
     columns = np.hstack([pair.others_TQ, pair.tested_TP, pair.response_TK])
-    gram = (columns * weights_T[:, None]).T @ columns
+    gram = columns.T @ columns
     responses, others = pair.response_TK.shape[1], pair.others_TQ.shape[1]
     total = float(np.trace(gram[-responses:, -responses:]))
     before, fixed = _residual(gram, others, responses)
     after, fitted = _residual(gram, others + pair.tested_TP.shape[1], responses)
-    size, free, degrees = weights_T.sum(), weights_T.sum() - fitted, fitted - fixed
+    size = len(pair.table_TK)
+    free, degrees = size - fitted, fitted - fixed
     if total == 0 or degrees < 1 or free < _FEWEST_FREE:
         return None
     noise = max(after, _ROUNDING * total) / free
-    mean = weights_T @ pair.table_TK.mean(1) / size
-    variance = float(weights_T @ ((pair.table_TK - mean) ** 2).mean(1) / size)
-    share = (before - after - degrees * noise) / (size * responses * variance)
-    return _Explained(float(share), float(f.sf((before - after) / degrees / noise, degrees, free)))
+    unit = noise / (size * responses * float(pair.table_TK.var()))
+    ratio = (before - after) / degrees / noise
+    return _Explained(unit * degrees * (ratio - 1), ratio, degrees, float(free), unit)
 
 
 def _residual(gram: Floats, columns: int, responses: int) -> tuple[float, int]:
@@ -228,20 +277,15 @@ def _residual(gram: Floats, columns: int, responses: int) -> tuple[float, int]:
     return float(np.trace(gram[-responses:, -responses:]) - fitted.sum()), int(kept.sum())
 
 
-def _interaction(pair: _Pair, share: float, generator: np.random.Generator) -> Interaction:
-    count = len(pair.table_TK)
-    drawn = (generator.multinomial(count, np.full(count, 1 / count)).astype(float) for _ in range(_RESAMPLES))
-    samples = np.array([explained.share for weights in drawn if (explained := _explained(pair, weights)) is not None])
-    # A drawn sample has the noise of the trials once more, which the correction does not know of: centred, it has not.
-    low, high = np.clip(interval(share + samples - samples.mean()), 0, 1)
+def _interaction(pair: _Pair, explained: _Explained, family: int) -> Interaction:
     here = ~np.isnan(pair.cells_TAB)
     trials = here.sum(0)
     auroc = np.where(here, pair.cells_TAB, 0.0).sum(0) / np.maximum(trials, 1)
     return Interaction(
         pair.first,
         pair.second,
-        min(share, 1.0),
-        (float(low), float(high)),
+        min(max(explained.share, 0.0), 1.0),
+        explained.interval(family),
         pair.first_levels,
         pair.second_levels,
         tuple(
@@ -249,4 +293,5 @@ def _interaction(pair: _Pair, share: float, generator: np.random.Generator) -> I
             for line in zip(auroc, trials, strict=True)
         ),
         tuple(tuple(map(int, line)) for line in trials),
+        explained.p(family),
     )

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from tune_runner.artifacts import ANOMALOUS, NORMAL, Labelled, standardise
-from tune_runner.study.curves import Curve
+from tune_runner.study.curves import Curve, Point
 from tune_runner.study.effects import Effect
 from tune_runner.study.plots import ACCENT, QUIET, SHADE, labels, scale
 from tune_runner.study.words import chance, spread, text
@@ -106,31 +106,43 @@ def _reach(figures: Sequence[go.Figure]) -> tuple[float, float]:
     return low - room, min(100.0, high) + room
 
 
-def _curve(curve: Curve) -> go.Figure:
-    reference = next(point.auroc for point in curve.points if point.value == curve.centre)
-    values = [point.value for point in curve.points]
-    numbers = not isinstance(curve.centre, str | bool)
-    kind = scale(values) if numbers else "category"
-    even = kind in ("category", "complement")  # plotly has no scale for values close to 1
-    places = labels(values) if even else values
-    between = [tuple(reference + end for end in point.interval) for point in curve.points]
-    figure = go.Figure()
-    figure.add_scatter(
-        x=places,
-        y=[100 * point.auroc for point in curve.points],
-        error_y=_bars([(point.auroc, ends) for point, ends in zip(curve.points, between, strict=True)], ACCENT),
-        mode="lines+markers" if numbers else "markers",
-        line={"color": ACCENT},
-        marker={"color": ACCENT, "size": 8},
-        hovertext=[
-            f"{text(point.value)}: {100 * point.auroc:.1f} %<br>{spread(point.difference, point.interval)} points "
-            f"against {text(curve.centre)}<br>better in {point.better_in} of {point.of} {curve.unit}"
-            for point in curve.points
-        ],
-        hoverinfo="text",
+def _marks(curve: Curve, points: Sequence[Point], reference: float, colour: str) -> dict[str, Any]:
+    ends = [(point.auroc, (reference + point.interval[0], reference + point.interval[1])) for point in points]
+    return {
+        "y": [100 * point.auroc for point in points],
+        "error_y": _bars(ends, colour),
+        "line": {"color": colour},
+        "marker": {"color": colour, "size": 8},
+        "hovertext": [_hover(curve, point) for point in points],
+        "hoverinfo": "text",
+    }
+
+
+def _hover(curve: Curve, point: Point) -> str:
+    where = f"{text(point.value)}{f', {point.note}' if point.note else ''}"
+    unit = "support sets" if point.note else curve.unit
+    return (
+        f"{where}: {100 * point.auroc:.1f} %<br>{spread(point.difference, point.interval)} points "
+        f"against {text(curve.centre)}<br>better in {point.better_in} of {point.of} {unit}"
     )
+
+
+def _curve(curve: Curve) -> go.Figure:
+    points = [point for point in curve.points if not point.note]
+    apart = [point for point in curve.points if point.note]
+    reference = next(point.auroc for point in points if point.value == curve.centre)
+    values = [point.value for point in points]
+    numbers = not isinstance(curve.centre, str | bool)
+    kind = scale([*values, *(point.value for point in apart)]) if numbers else "category"
+    even = kind in ("category", "complement")  # plotly has no scale for values close to 1
+    figure = go.Figure()
+    mode = "lines+markers" if numbers else "markers"
+    figure.add_scatter(x=labels(values) if even else values, mode=mode, **_marks(curve, points, reference, ACCENT))
+    if apart:
+        figure.add_scatter(x=[point.value for point in apart], mode="markers", **_marks(curve, apart, reference, QUIET))
     figure.add_hline(y=100 * reference, line={"color": QUIET, "width": 1, "dash": "dash"})
     styled(figure, height=280, title=curve.parameter)
+    figure.update_layout(showlegend=False)
     figure.update_yaxes(title="search AUROC, %")
     figure.update_xaxes(type="category" if even else kind)
     if not even and len(curve.plateau) > 1:

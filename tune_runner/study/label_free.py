@@ -4,14 +4,15 @@ Whoever has no anomalies has to trust one of these; a sweep on a data set with l
 there. Nothing here chooses what the sweep reports as its best.
 
 A criterion meets a configuration at the row that it would choose there, by its mean over episodes; of equal rows, as
-those that differ in scoring values only are to compactness and loss, that is the first. The rank correlation is between
-the criterion and test AUROC at these rows, over at most MOST configurations, drawn with the seed where there are more;
-its interval is a bootstrap over them. What is lost compares two choices among all rows of all configurations, the
-criterion's and the one with the highest AUROC on `search`. With `holdout: 0` the latter has seen the test images, and
-what is lost comes out too large.
+those that differ in scoring values only are to compactness and loss, that is the first. The rank correlation is
+between the criterion and test AUROC at these rows, over at most MOST configurations, drawn with the seed where there
+are more; its interval is a bootstrap over them, in which the network before fine-tuning counts once. What is lost
+compares two choices among all rows of all configurations, the criterion's and the one with the highest AUROC on
+`search`; both were chosen among many, for which its interval allows. With `holdout: 0` the latter has seen the test
+images, and what is lost comes out too large.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,13 +22,16 @@ from optuna.trial import FrozenTrial
 from scipy.stats import rankdata, spearmanr
 
 from coftad.criteria import SIGNS
-from coftad.metrics import Floats, auroc_over_episodes, interval
+from coftad.metrics import Floats, interval
 from coftad.seeding import numpy_generator
 from coftad.types import Criterion
 from tune_runner.plan import Prepared
 from tune_runner.records import Records
+from tune_runner.study import evidence
 from tune_runner.study.effects import FEWEST_BETWEEN
-from tune_runner.study.scored import MEASURED, aurocs_on_test, labels_and_scores
+from tune_runner.study.episode_noise import EpisodeNoise
+from tune_runner.study.scored import MEASURED, aurocs_on_test, measured
+from tune_runner.study.versus import FEWEST_EPISODES, difference
 
 MOST = 500  # configurations; the interval of a rank correlation is narrow there, and each costs its scores' reading
 _RESAMPLES = 1000
@@ -37,7 +41,8 @@ _RESAMPLES = 1000
 class Verdict:
     """rank_correlation: Spearman's, of criterion and test AUROC over configurations; the sign is such that + means the
     criterion is right. lost: test AUROC of the choice with labels minus that of the criterion's choice, with a paired
-    interval over episodes and images. Intervals: 95 %. chosen_trial, chosen_row: the criterion's choice.
+    interval over episodes and images and a corrected p-value. Intervals: 95 %. chosen_trial, chosen_row: the
+    criterion's choice.
 
     trials: configurations that have the criterion; below `needed` nothing is said, and all of these are None. A
     criterion that is the same everywhere ranks nothing: its correlation is None too.
@@ -52,6 +57,12 @@ class Verdict:
     lost_interval: tuple[float, float] | None = None
     chosen_trial: int | None = None
     chosen_row: dict[str, Any] | None = None
+    lost_p: float | None = None
+
+    @property
+    def shown(self) -> bool:
+        """Whether trusting the criterion is shown to cost AUROC, or to gain it."""
+        return self.lost_interval is not None and evidence.shown(self.lost_p, self.lost_interval)
 
 
 @dataclass(frozen=True)
@@ -63,16 +74,22 @@ class _Choice:
     value: float
 
 
-def verdicts(prepared: Prepared, trials: Sequence[FrozenTrial], records: Records, *, seed: int) -> list[Verdict]:
-    """Of every criterion, in the order of SIGNS. trials: complete ones. Raises RecordingError."""
+def verdicts(
+    prepared: Prepared, trials: Sequence[FrozenTrial], records: Records, noise: EpisodeNoise, *, seed: int
+) -> list[Verdict]:
+    """Of every criterion, in the order of SIGNS. trials: complete ones. noise: of the support sets, on test. Raises
+    RecordingError."""
     order = numpy_generator(seed, "label-free").permutation(
         len(trials)
     )  # one for all criteria, which share what is read
     by_labels = [_Choice(trial, *_highest([row["auroc"] for row in trial.user_attrs["rows"]])) for trial in trials]
     aurocs: dict[int, Floats] = {}
+    family = len(SIGNS) * sum(len(trial.user_attrs["rows"]) for trial in trials)
     found = []
     for criterion, sign in SIGNS.items():
-        choices = [choice for index in order if (choice := _choice(trials[index], criterion, sign)) is not None]
+        choices = _networks(
+            choice for index in order if (choice := _choice(trials[index], criterion, sign)) is not None
+        )
         if len(choices) < FEWEST_BETWEEN:
             found.append(Verdict(criterion, len(choices), FEWEST_BETWEEN))
             continue
@@ -85,7 +102,7 @@ def verdicts(prepared: Prepared, trials: Sequence[FrozenTrial], records: Records
             numpy_generator(seed, "label-free", criterion),
         )
         own = max(choices, key=_rank)
-        lost, lost_between = _lost(prepared, records, max(by_labels, key=_rank), own, seed)
+        lost, lost_between, p = _lost(prepared, records, max(by_labels, key=_rank), own, noise, family)
         found.append(
             Verdict(
                 criterion,
@@ -97,6 +114,7 @@ def verdicts(prepared: Prepared, trials: Sequence[FrozenTrial], records: Records
                 lost_between,
                 own.trial.number,
                 _settings(own),
+                p,
             )
         )
     return found
@@ -108,6 +126,19 @@ def _choice(trial: FrozenTrial, criterion: Criterion, sign: int) -> _Choice | No
     if all(value is None for value in values):
         return None
     return _Choice(trial, *_highest([-np.inf if value is None else sign * value for value in values]))
+
+
+def _networks(choices: Iterable[_Choice]) -> list[_Choice]:
+    """Each network once: before fine-tuning, all trials of a backbone are one."""
+    result, before = [], set()
+    for choice in choices:
+        if choice.trial.user_attrs["rows"][choice.row].get("steps") == 0:
+            network = (choice.trial.params.get("backbone"), choice.value)
+            if network in before:
+                continue
+            before.add(network)
+        result.append(choice)
+    return result
 
 
 def _highest(values: Sequence[float]) -> tuple[int, float]:
@@ -145,15 +176,15 @@ def _centred(ranks_RN: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _lost(
-    prepared: Prepared, records: Records, best: _Choice, own: _Choice, seed: int
-) -> tuple[float, tuple[float, float]]:
-    """Both sides have the same episodes and images in every bootstrap sample."""
-    means, samples = [], []
-    for choice in (best, own):
-        scored = labels_and_scores(prepared, records, records.of(choice.trial.number), choice.row, "test_rows")
-        samples.append(auroc_over_episodes(*scored, seed=seed))
-        means.append(aurocs_on_test(prepared, records, choice.trial.number)[:, choice.row].mean())
-    return float(means[0] - means[1]), interval(samples[0] - samples[1])
+    prepared: Prepared, records: Records, best: _Choice, own: _Choice, noise: EpisodeNoise, family: int
+) -> tuple[float, tuple[float, float], float | None]:
+    """Both on the same episodes and images. family: the number of rows that both were chosen from."""
+    one, other = (
+        measured(prepared, records, records.of(choice.trial.number), choice.row, "test_rows") for choice in (best, own)
+    )
+    estimate = difference(one, other, noise)
+    p = estimate.p(family) if len(one.aurocs) >= FEWEST_EPISODES else None
+    return estimate.difference, estimate.interval(family), p
 
 
 __all__ = ["MOST", "Verdict", "verdicts"]

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.trial import FrozenTrial, TrialState
 
 from coftad.metrics import interval
 from coftad.seeding import numpy_generator
 from tune_runner.study.paired import paired
+from tune_runner.study.trainings import Training
 
 Floats = NDArray[np.float64]
 
@@ -42,15 +42,15 @@ class Noise:
     episodes: int
 
 
-def replicates(trials: Sequence[FrozenTrial]) -> Floats:
+def replicates(trainings: Sequence[Training]) -> Floats:
     """(T, E) for `noise`: of the complete trials among these; one column where the study has not kept its episodes."""
-    complete = paired([trial for trial in trials if trial.state == TrialState.COMPLETE])
+    complete = paired([one for one in trainings if one.complete])
     return complete.common_E + complete.excess_TE
 
 
 def noise(table_TE: Floats, *, seed: int) -> Noise | None:
-    """table_TE: AUROC of each trial at its best row in each episode, complete trials only. None where it cannot be
-    known: from one episode, fewer than FEWEST_TRIALS, or trials that are all alike."""
+    """table_TE: AUROC of each trial at its best row after fine-tuning in each episode, complete trials only. None
+    where it cannot be known: from one episode, fewer than FEWEST_TRIALS, or trials that are all alike."""
     trials, episodes = table_TE.shape
     if episodes < 2 or trials < FEWEST_TRIALS or np.ptp(table_TE.mean(1)) == 0:
         return None

@@ -8,8 +8,8 @@ What stays biased: a trial was dropped because it did badly in its first episode
 somewhat better in the others; and those that were kept were luckier in the first episodes, which sets the level there
 too high. Both make dropped trials look worse than they are, never better.
 
-The bootstrap draws trials, and episodes in common for all of them. A study that has not kept its episodes has the mean
-alone: then only trials are drawn.
+A trial's AUROC is that of its best row after fine-tuning (`trainings.py`). A bootstrap of trials draws episodes in
+common for all of them; of a study that has not kept its episodes, which has the mean alone, only trials.
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
-from coftad.metrics import interval
-from tune_runner.study.scored import per_episode, search_auroc
+from tune_runner.study.trainings import Training
 
 Floats = NDArray[np.float64]
 
@@ -63,43 +62,28 @@ class Paired:
         common = counts_E @ self.common_E / counts_E.sum()
         return common + np.divide(total, weight, out=np.full(len(rows), np.nan), where=weight > 0)
 
-    def resampled_mean(self, counts_RE: Floats, generator: np.random.Generator) -> Floats:
-        """(R,) means over trials, which are drawn anew for each of the R draws of episodes; NaN where no drawn
-        trial finished any drawn episode."""
-        shape = (len(counts_RE), len(self.trials))
-        drawn_RT = generator.integers(len(self.trials), size=shape)
-        total, weight = np.zeros(shape), np.zeros(shape)
-        for episode, counts_R in enumerate(counts_RE.T):
-            total += self.excess_TE[drawn_RT, episode] * counts_R[:, None]
-            weight += self.finished_TE[drawn_RT, episode] * counts_R[:, None]
-        there = weight > 0
-        totals, counts = np.divide(total, weight, out=total, where=there).sum(1), there.sum(1)
-        means = np.divide(totals, counts, out=np.full(len(counts), np.nan), where=counts > 0)
-        return means + counts_RE @ self.common_E / counts_RE.sum(1)
+    @property
+    def aurocs_TE(self) -> Floats:
+        """NaN where an episode was not finished."""
+        return np.where(self.finished_TE, self.common_E + self.excess_TE, np.nan)
 
 
-def resampled_interval(samples_R: Floats) -> tuple[float, float]:
-    """The 95 % interval of resampled means, or of differences of them, where there is one."""
-    return interval(samples_R[np.isfinite(samples_R)])
-
-
-def paired(trials: Sequence[FrozenTrial]) -> Paired:
+def paired(trainings: Sequence[Training]) -> Paired:
     """Of complete trials and dropped ones. Dropped ones are left out where no complete trial tells the levels, or where
     the study has not kept the episodes of all."""
-    kept = all("per_episode" in trial.user_attrs for trial in trials)
-    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-    if not kept or not complete:
-        return _paired(complete, np.array([[search_auroc(trial)] for trial in complete]).reshape(-1, 1))
-    episodes = max(len(per_episode(trial)) for trial in complete)
-    aurocs_TE = np.full((len(trials), episodes), np.nan)
-    for row, trial in zip(aurocs_TE, trials, strict=True):
-        finished = per_episode(trial)
-        row[: len(finished)] = finished
-    return _paired(trials, aurocs_TE)
+    complete = [one for one in trainings if one.complete]
+    episodes = {len(one.aurocs_ER) for one in complete}
+    if len(episodes) != 1 or any(one.means_only for one in complete):
+        return _paired(complete, np.array([[one.aurocs_ER[:, one.best].mean()] for one in complete]).reshape(-1, 1))
+    aurocs_TE = np.full((len(trainings), episodes.pop()), np.nan)
+    for row, one in zip(aurocs_TE, trainings, strict=True):
+        row[: len(one.aurocs_ER)] = one.aurocs_ER[:, one.best][: len(row)]
+    return _paired(trainings, aurocs_TE)
 
 
-def _paired(trials: Sequence[FrozenTrial], aurocs_TE: Floats) -> Paired:
-    complete = [trial.state == TrialState.COMPLETE for trial in trials]
+def _paired(trainings: Sequence[Training], aurocs_TE: Floats) -> Paired:
+    complete = [one.complete for one in trainings]
     finished = ~np.isnan(aurocs_TE)
-    common = aurocs_TE[complete].mean(0) if trials else np.zeros(aurocs_TE.shape[1])
-    return Paired(tuple(trials), common, np.where(finished, aurocs_TE - common, 0.0), finished)
+    common = aurocs_TE[complete].mean(0) if trainings else np.zeros(aurocs_TE.shape[1])
+    excess = np.where(finished, aurocs_TE - common, 0.0)
+    return Paired(tuple(one.trial for one in trainings), common, excess, finished)

@@ -12,7 +12,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from tune_runner.journal import write_whole
-from tune_runner.study.curves import Curve
+from tune_runner.study.curves import Curve, Point
 from tune_runner.study.effects import Effect
 from tune_runner.study.words import text
 
@@ -92,13 +92,11 @@ def _panels(path: Path, items: Sequence[Any], draw: Callable[[Axes, Any], None],
 
 
 def _curve(axes: Axes, curve: Curve) -> None:
-    values = [point.value for point in curve.points]
+    points = [point for point in curve.points if not point.note]
+    values = [point.value for point in points]
     numbers = not isinstance(curve.centre, str | bool)
     places = values if numbers else list(range(len(values)))
-    height = [100 * point.auroc for point in curve.points]
-    reference = next(point.auroc for point in curve.points if point.value == curve.centre)
-    below = [max(0.0, h - 100 * (reference + point.interval[0])) for h, point in zip(height, curve.points, strict=True)]
-    above = [max(0.0, 100 * (reference + point.interval[1]) - h) for h, point in zip(height, curve.points, strict=True)]
+    reference = next(point.auroc for point in points if point.value == curve.centre)
     shaded = [place for place, value in zip(places, values, strict=True) if value in curve.plateau]
     if numbers:
         axes.axvspan(min(shaded), max(shaded), color=SHADE, lw=0)
@@ -106,15 +104,24 @@ def _curve(axes: Axes, curve: Curve) -> None:
         for place in shaded:
             axes.axvspan(place - 0.4, place + 0.4, color=SHADE, lw=0)
     axes.axhline(100 * reference, color="0.6", lw=0.8, ls="--")
-    axes.errorbar(
-        places, height, yerr=[below, above], color=ACCENT, marker="o", ms=4, lw=1.2 if numbers else 0, elinewidth=1,
-        capsize=2,
-    )  # fmt: skip
+    _errorbar(axes, places, points, reference, color=ACCENT, marker="o", lw=1.2 if numbers else 0)
+    apart = [point for point in curve.points if point.note]
+    if apart:
+        _errorbar(axes, [point.value for point in apart], apart, reference, color=QUIET, marker="D", lw=0)
     if numbers:
-        _spread_out(axes, [float(value) for value in values])
+        _spread_out(axes, [float(value) for value in (*values, *(point.value for point in apart))])
     else:
         axes.set_xticks(places, labels(values), rotation=20, ha="right", fontsize=8)
     _title(axes, curve.parameter)
+
+
+def _errorbar(axes: Axes, places: list[Any], points: list[Point], reference: float, **style: Any) -> None:
+    """The interval is of the difference to the reference, around that."""
+    heights = [100 * point.auroc for point in points]
+    ends = [[100 * (reference + end) for end in point.interval] for point in points]
+    below = [max(0.0, height - low) for height, (low, _) in zip(heights, ends, strict=True)]
+    above = [max(0.0, high - height) for height, (_, high) in zip(heights, ends, strict=True)]
+    axes.errorbar(places, heights, yerr=[below, above], ms=4, elinewidth=1, capsize=2, **style)
 
 
 def _means(axes: Axes, means: Any) -> None:

@@ -12,6 +12,7 @@ from tune_runner.plan import Prepared
 from tune_runner.records import Records
 from tune_runner.study.answers import answers
 from tune_runner.study.curves import Curve
+from tune_runner.study.effects import Effect
 from tune_runner.study.page import HTML, write
 from tune_runner.study.summary import Best, Summary, summarise
 from tune_runner.study.tables import write_findings, write_tables
@@ -48,6 +49,8 @@ def show(summary: Summary, directory: Path, console: Console) -> None:
     console.print()
     if summary.best is not None:
         _show_best(summary.best, summary.protocol, console)
+    if summary.fine_tuning:
+        console.print(_comparisons("fine-tuning against the network before it: test AUROC", summary.fine_tuning))
     if summary.ablation:
         console.print(_comparisons("what each term adds: test AUROC, 95 % interval", summary.ablation))
     if summary.effects or summary.too_few:
@@ -91,7 +94,7 @@ def _show_effects(summary: Summary, console: Console) -> None:
             effect.worse,
             spread(effect.difference, effect.interval),
             f"{'yes' if effect.shown else 'no'}, p {effect.p:.2g}",
-            f"within {effect.trials} trainings" if effect.paired else f"between {effect.trials} trials",
+            _compared(effect),
             *(spread(share.share, share.interval) if share else "" for share in own),
         )
     if summary.effects:
@@ -102,17 +105,25 @@ def _show_effects(summary: Summary, console: Console) -> None:
     console.print(summary.caution, style="dim", markup=False, soft_wrap=True)
 
 
+def _compared(effect: Effect) -> str:
+    if effect.paired:
+        return f"within {effect.trials} trainings"
+    beside = f", allowing for {effect.allowing_for}" if effect.allowing_for else ""
+    return f"between {effect.trials} trials{beside}"
+
+
 def _curve(curve: Curve) -> Table:
     table = Table(title=curve_title(curve), title_justify="left")
     for column in ("value", "search AUROC", f"against {text(curve.centre)}", "better in"):
         table.add_column(column, no_wrap=True)
     for point in curve.points:
-        own = point.value == curve.centre
+        centre = point.value == curve.centre and not point.note
+        unit = "support sets" if point.note else curve.unit
         table.add_row(
-            text(point.value),
+            ", ".join(filter(None, (text(point.value), point.note))),
             percent(point.auroc),
-            "" if own else spread(point.difference, point.interval),
-            "" if own else f"{point.better_in} of {point.of} {curve.unit}",
+            "" if centre else spread(point.difference, point.interval) + (" *" if point.shown else ""),
+            "" if centre else f"{point.better_in} of {point.of} {unit}",
         )
     return table
 

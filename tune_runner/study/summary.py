@@ -10,7 +10,6 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from coftad.metrics import auroc_over_episodes, evaluate, interval
 from tune_runner.objective import Objective
 from tune_runner.plan import Prepared
 from tune_runner.records import Records
@@ -24,15 +23,18 @@ from tune_runner.study.interactions import Interaction, interactions
 from tune_runner.study.label_free import Verdict, verdicts
 from tune_runner.study.noise import Noise, noise, replicates
 from tune_runner.study.optimism import Optimism, optimism
-from tune_runner.study.scored import completed, evaluated, labels_and_scores, rows, search_auroc
-from tune_runner.study.validated import Validated, against_reference, validated
-from tune_runner.study.versus import Versus
+from tune_runner.study.scored import auroc_interval, best_value, completed, evaluated, measured, rows, search_auroc
+from tune_runner.study.trainings import trainings
+from tune_runner.study.validated import Validated, against_reference, fine_tuning, validated
+from tune_runner.study.versus import Versus, noise_on_search, noise_on_test
 from tune_runner.trial_state import counts, reason
+from tune_runner.written import written_trials
 
 
 @dataclass(frozen=True)
 class Best:
-    """The configuration with the highest mean of `chosen_by`. Intervals: 95 %, bootstrap over episodes and images."""
+    """The configuration with the highest mean of `chosen_by`, of so many `candidates`: rows of complete trials.
+    Intervals: 95 %, over images and, from two on, support sets."""
 
     trial: int
     parameters: dict[str, Any]
@@ -43,6 +45,7 @@ class Best:
     test_interval: tuple[float, float]
     test_per_episode: tuple[float, ...]
     chosen_by: Objective
+    candidates: int = 1
 
 
 @dataclass(frozen=True)
@@ -64,22 +67,36 @@ class Summary:
     noise: Noise | None = None
     means: list[Means] = field(default_factory=list)
     against_reference: Versus | None = None
+    fine_tuning: tuple[Versus, ...] = ()
     validation: Validated | None = None
     optimism: Optimism | None = None
     ablation: tuple[Versus, ...] = ()
     label_free: list[Verdict] = field(default_factory=list)
 
 
-def summarise(prepared: Prepared, study: optuna.Study, records: Records, commands: dict[str, str]) -> Summary:
+def summarise(
+    prepared: Prepared,
+    study: optuna.Study,
+    records: Records,
+    commands: dict[str, str],
+    *,
+    importance: bool = True,
+) -> Summary:
+    """importance: also shares of importance, which take most of the time and claim nothing."""
     trials = [trial for trial in study.get_trials(deepcopy=False) if counts(trial)]
     done = completed(study)
     best = max(done, key=_rank, default=None)
-    evaluable, seed = evaluated(study), prepared.spec.seed
-    compared, few = effects(evaluable, seed=seed) if done else ([], [])
+    seed = prepared.spec.seed
+    compared = trainings(written_trials(prepared.spec.space, evaluated(study)), records) if done else []
+    on_search = noise_on_search(prepared, compared)
+    on_test = noise_on_test(prepared, records, compared)
+    tested, few = effects(compared)
     failures: dict[str, int] = {}
     for trial in trials:
         if trial.state == TrialState.FAIL:
             failures[str(reason(trial))] = failures.get(str(reason(trial)), 0) + 1
+    candidates = sum(len(trial.user_attrs["rows"]) for trial in done)
+    inputs = (prepared, evaluated(study), best, records, on_test, candidates) if best else None
     return Summary(
         name=prepared.spec.name,
         banner=study.user_attrs.get("banner", prepared.banner),
@@ -90,19 +107,20 @@ def summarise(prepared: Prepared, study: optuna.Study, records: Records, command
             "failed": sum(failures.values()),
         },
         failures=failures,
-        best=_best(prepared, best, records) if best else None,
-        against_reference=against_reference(prepared, evaluable, best, records) if best else None,
-        validation=validated(prepared, best, records.directory) if best else None,
+        best=_best(prepared, best, records, candidates) if best else None,
+        against_reference=against_reference(*inputs) if inputs else None,
+        fine_tuning=fine_tuning(*inputs) if inputs else (),
+        validation=validated(prepared, best, records.directory, on_test) if best else None,
         optimism=optimism(prepared, done, best, records) if best else None,
-        label_free=verdicts(prepared, done, records, seed=seed) if best else [],
-        ablation=ablated.steps(prepared, done, records),
-        effects=compared,
+        label_free=verdicts(prepared, done, records, on_test, seed=seed) if best else [],
+        ablation=ablated.steps(prepared, done, records, on_test),
+        effects=tested,
         too_few=few,
-        branches=branches(evaluable, seed=seed) if done else [],
-        interactions=interactions(evaluable, seed=seed) if done else [],
-        noise=noise(replicates(evaluable), seed=seed) if done else None,
-        means=means(evaluable, seed=seed) if done else [],
-        curves=[*along(prepared, done, records), *within(done, seed=seed)],
+        branches=branches(compared, seed=seed) if compared and importance else [],
+        interactions=interactions(compared, seed=seed) if compared else [],
+        noise=noise(replicates(compared), seed=seed) if compared else None,
+        means=means(compared) if compared else [],
+        curves=[*along(prepared, done, records, on_search), *within(compared, on_search)],
         caution=_caution(len(done)),
         commands=commands,
         shared=prepared.episodes[0].shared,
@@ -117,8 +135,7 @@ def best_trial(study: optuna.Study) -> int | None:
 
 def _rank(trial: FrozenTrial) -> tuple[float, int]:
     """By the objective; of equals the first."""
-    assert trial.value is not None  # complete trials have one
-    return trial.value, -trial.number
+    return best_value(trial), -trial.number
 
 
 def _protocol(prepared: Prepared) -> str:
@@ -142,30 +159,30 @@ def _protocol(prepared: Prepared) -> str:
 
 
 def _caution(count: int) -> str:
-    few = f"{count} trials are few: importance shares settle at about {ENOUGH_TRIALS}"
+    few = f"{count} trials are few: importance shares settle at about {ENOUGH_TRIALS} trials"
     few = f"{few}, and are left out below {FEWEST_TRIALS}. " if count < ENOUGH_TRIALS else ""
     return (
-        f"{few}Levels are compared that the same data chose, and an adaptive sampler does not draw evenly: "
-        "read the size of a difference with care, and one that is not shown as nothing."
+        f"{few}Differences are of search AUROC, on the images and support sets of this sweep. The two levels of a "
+        "setting were selected on the same data, so the size of a difference is optimistic; one that is not shown is "
+        "inconclusive, not absent."
     )
 
 
-def _best(prepared: Prepared, trial: FrozenTrial, records: Records) -> Best:
+def _best(prepared: Prepared, trial: FrozenTrial, records: Records, candidates: int = 1) -> Best:
     chosen = trial.user_attrs["best_row"]
     episodes = records.of(trial.number)
     row = rows(episodes[0]).index(chosen)
-    search = labels_and_scores(prepared, records, episodes, row, "search_rows")
-    test = labels_and_scores(prepared, records, episodes, row, "test_rows")
-    per_episode = tuple(evaluate(labels, scores).auroc for labels, scores in zip(*test, strict=True))
-    seed = prepared.spec.seed
+    search = measured(prepared, records, episodes, row, "search_rows")
+    test = measured(prepared, records, episodes, row, "test_rows")
     return Best(
         trial=trial.number,
         parameters=as_written(prepared.spec.space, trial.params),
         row=chosen,
         search_auroc=search_auroc(trial),
-        search_interval=interval(auroc_over_episodes(*search, seed=seed)),
-        test_auroc=float(np.mean(per_episode)),
-        test_interval=interval(auroc_over_episodes(*test, seed=seed)),
-        test_per_episode=per_episode,
+        search_interval=auroc_interval(search),
+        test_auroc=test.mean,
+        test_interval=auroc_interval(test),
+        test_per_episode=tuple(map(float, test.aurocs)),
         chosen_by=prepared.spec.objective,
+        candidates=candidates,
     )

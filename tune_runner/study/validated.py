@@ -17,8 +17,10 @@ from tune_runner.plan import Prepared
 from tune_runner.reconcile import load_study
 from tune_runner.records import Records
 from tune_runner.spec import load
+from tune_runner.study.episode_noise import EpisodeNoise
 from tune_runner.study.reference import reference_row, reference_trial
 from tune_runner.study.scored import completed, rows
+from tune_runner.study.untrained import against_untrained
 from tune_runner.study.versus import Side, Versus, corrected, versus
 from tune_runner.study.words import text
 
@@ -28,18 +30,25 @@ BEST = "the best"
 @dataclass(frozen=True)
 class Validated:
     """On `episodes` fresh support sets. steps: from the reference to the best, each configuration against the one
-    before it, their p-values corrected for their number; empty where the path was not run."""
+    before it, corrected for their number; empty where the path was not run. fine_tuning: the best against its own
+    network before fine-tuning, where that was scored."""
 
     episodes: int
     best: Versus
     steps: tuple[Versus, ...]
+    fine_tuning: Versus | None = None
 
 
 def against_reference(
-    prepared: Prepared, trials: Sequence[FrozenTrial], best: FrozenTrial, records: Records
+    prepared: Prepared,
+    trials: Sequence[FrozenTrial],
+    best: FrozenTrial,
+    records: Records,
+    noise: EpisodeNoise,
+    candidates: int,
 ) -> Versus | None:
-    """On the sweep's own episodes; None if the reference was not run, or is the best. The best was chosen among many on
-    these support sets, so the difference leans towards large."""
+    """On the sweep's own episodes; None if the reference was not run, or is the best. The best was chosen among so many
+    candidates on these support sets, for which p-value and interval allow; the difference leans towards large."""
     reference = reference_trial(prepared.spec, trials)
     if reference is None:
         return None
@@ -47,16 +56,36 @@ def against_reference(
     sides = _side(BEST, best, records, named, best), _side(_called(named), reference, records, named)
     if (best.number, sides[0].row) == (reference.number, sides[1].row):
         return None
-    return versus(prepared, records, *sides)
+    return versus(prepared, records, *sides, noise, family=candidates)
 
 
-def validated(prepared: Prepared, best: FrozenTrial, directory: Path) -> Validated | None:
-    """What the validation of `best` with the most episodes found; None if there was none that finished."""
-    found = [_read(prepared, best, folder) for folder in validation.folders(directory, best.number)]
+def fine_tuning(
+    prepared: Prepared,
+    trials: Sequence[FrozenTrial],
+    best: FrozenTrial,
+    records: Records,
+    noise: EpisodeNoise,
+    candidates: int,
+) -> tuple[Versus, ...]:
+    """The reference and the best, each against its own network before fine-tuning, where that was scored."""
+    reference, named = reference_trial(prepared.spec, trials), prepared.spec.search.reference
+    sides = [(_side(BEST, best, records, named, best), candidates)]
+    if reference is not None:
+        side = _side(_called(named), reference, records, named)
+        if (reference.number, side.row) != (best.number, sides[0][0].row):
+            sides.insert(0, (side, 1))
+    against = [against_untrained(prepared, records, side, noise, family=family) for side, family in sides]
+    return tuple(one for one in against if one is not None)
+
+
+def validated(prepared: Prepared, best: FrozenTrial, directory: Path, noise: EpisodeNoise) -> Validated | None:
+    """What the validation of `best` with the most episodes found; None if there was none that finished. noise: of the
+    sweep's support sets."""
+    found = [_read(prepared, best, folder, noise) for folder in validation.folders(directory, best.number)]
     return max((each for each in found if each), key=lambda each: (each.episodes, len(each.steps)), default=None)
 
 
-def _read(prepared: Prepared, best: FrozenTrial, folder: Path) -> Validated | None:
+def _read(prepared: Prepared, best: FrozenTrial, folder: Path, noise: EpisodeNoise) -> Validated | None:
     study = load_study(folder)
     if study is None:
         return None
@@ -82,8 +111,9 @@ def _read(prepared: Prepared, best: FrozenTrial, folder: Path) -> Validated | No
         sides = [here, *(each for each in path if each is not None)]
         if there.row != sides[-1].row:
             sides.append(Side(_scored(there, sides[-1].row), there.episodes, there.row))
-        steps = corrected([versus(again, records, one, other) for other, one in pairwise(sides)])
-    return Validated(spec.episodes, versus(again, records, there, here), steps)
+        steps = corrected([versus(again, records, one, other, noise) for other, one in pairwise(sides)])
+    before = against_untrained(again, records, there, noise)
+    return Validated(spec.episodes, versus(again, records, there, here, noise), steps, before)
 
 
 def _side(

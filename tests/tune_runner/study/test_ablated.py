@@ -5,6 +5,7 @@ import pytest
 from tests.tune_runner import planted
 from tests.tune_runner.tiny import TINY
 from tune_runner.study.ablated import steps
+from tune_runner.study.episode_noise import EpisodeNoise
 from tune_runner.study.scored import completed
 
 SPACE = {
@@ -33,7 +34,7 @@ def sweep(tmp_path_factory):
 
 
 def test_every_step_is_against_the_one_before(sweep):
-    found = steps(sweep.prepared, completed(sweep.study), sweep.records)
+    found = steps(sweep.prepared, completed(sweep.study), sweep.records, EpisodeNoise())
     assert [(step.one, step.other) for step in found] == [
         ("contrastive loss", "pretrained only"),
         ("+ lambda_pp = 0.8", "contrastive loss"),
@@ -44,7 +45,7 @@ def test_every_step_is_against_the_one_before(sweep):
 
 
 def test_the_planted_terms_are_shown_and_the_others_are_not(sweep):
-    found = {step.one: step for step in steps(sweep.prepared, completed(sweep.study), sweep.records)}
+    found = {step.one: step for step in steps(sweep.prepared, completed(sweep.study), sweep.records, EpisodeNoise())}
     for name in ("+ lambda_pp = 0.8", "+ negative_augmentation = void"):
         assert found[name].shown
         assert found[name].interval[0] > 0
@@ -54,5 +55,5 @@ def test_the_planted_terms_are_shown_and_the_others_are_not(sweep):
 
 def test_a_part_of_an_ablation_compares_what_there_is(sweep):
     trials = [trial for trial in completed(sweep.study) if trial.params["negative_augmentation"] == "none"]
-    assert len(steps(sweep.prepared, trials, sweep.records)) == 3
-    assert steps(sweep.prepared, [], sweep.records) == ()
+    assert len(steps(sweep.prepared, trials, sweep.records, EpisodeNoise())) == 3
+    assert steps(sweep.prepared, [], sweep.records, EpisodeNoise()) == ()

@@ -7,10 +7,13 @@ import pytest
 from tests.tune_runner import planted
 from tests.tune_runner.tiny import TINY
 from tune_runner.study.curves import along, within
+from tune_runner.study.episode_noise import EpisodeNoise
 from tune_runner.study.page import write
 from tune_runner.study.scored import completed
 from tune_runner.study.summary import _best, summarise
+from tune_runner.study.trainings import trainings
 
+NOISE = EpisodeNoise()  # what the sweep says of its support sets: nothing
 SPACE = {
     "lambda_pp": {"uniform": [0.0, 1.6]},
     "projector_out": {"choice": [8, 16]},
@@ -39,7 +42,7 @@ def sweep(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(sweep):
-    return {curve.parameter: curve for curve in along(sweep.prepared, completed(sweep.study), sweep.records)}
+    return {curve.parameter: curve for curve in along(sweep.prepared, completed(sweep.study), sweep.records, NOISE)}
 
 
 def test_the_whole_design_is_run_once(sweep):
@@ -88,7 +91,7 @@ def test_differences_are_paired(found, sweep):
 
 def test_a_value_without_a_result_is_named(sweep):
     left_out = [trial for trial in completed(sweep.study) if trial.params["lambda_pp"] != 1.6]
-    [curve, *_] = along(sweep.prepared, left_out, sweep.records)
+    [curve, *_] = along(sweep.prepared, left_out, sweep.records, NOISE)
     assert curve.missing == (1.6,)
     assert len(curve.points) == 4
 
@@ -106,10 +109,10 @@ def test_the_report_shows_them(sweep):
 
 def test_no_other_sweep_has_them(tmp_path):
     begun = planted.whole_sweep(tmp_path)
-    assert along(begun.prepared, completed(begun.study), begun.records) == []
+    assert along(begun.prepared, completed(begun.study), begun.records, NOISE) == []
 
 
-def trainings(count, gain, generator):
+def scored(count, gain, generator):
     """`count` trials scored at n_a of 1, 10 and 50; from 10 on it gains `gain`."""
     study = optuna.create_study(direction="maximize")
     for _ in range(count):
@@ -123,7 +126,7 @@ def trainings(count, gain, generator):
 
 
 def test_scoring_values_are_compared_within_each_training():
-    [curve] = within(trainings(20, 0.03, np.random.default_rng(0)), seed=0)
+    [curve] = within(trainings(scored(20, 0.03, np.random.default_rng(0))), NOISE)
     assert (curve.parameter, curve.unit, curve.centre) == ("n_a", "trainings", 10)
     assert [point.value for point in curve.points] == [1, 10, 50]
     low, high = curve.points[0].interval
@@ -135,11 +138,11 @@ def test_scoring_values_are_compared_within_each_training():
 def test_intervals_within_trainings_cover_the_difference_as_often_as_they_say():
     covered = 0
     for seed in range(100):
-        [curve] = within(trainings(20, 0.03, np.random.default_rng(seed)), seed=seed)
+        [curve] = within(trainings(scored(20, 0.03, np.random.default_rng(seed))), NOISE)
         low, high = curve.points[0].interval
         covered += low <= -0.03 <= high
     assert covered >= 87  # 95 expected, a little less from a percentile bootstrap of 20; below once in 200 such tests
 
 
 def test_few_trainings_have_no_curve():
-    assert within(trainings(5, 0.03, np.random.default_rng(0)), seed=0) == []
+    assert within(trainings(scored(5, 0.03, np.random.default_rng(0))), NOISE) == []

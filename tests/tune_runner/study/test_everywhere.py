@@ -43,7 +43,7 @@ def sweeps(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def opened(sweeps):
-    return [read(sweep.directory, place) for place, sweep in enumerate(sweeps)]
+    return [read(sweep.directory) for sweep in sweeps]
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_its_intervals_hold_what_was_planted(found):
     for strengths, loss in zip((SOLDER, TILE), found.test, strict=True):
         low, high = loss.interval
         assert low <= population(max(strengths.values())) - population(strengths[0.4]) <= high
-        assert high - low < 0.1  # paired: one side alone has about 0.15
+        assert high - low < 0.15  # paired: one side alone has about 0.2 among as many
 
 
 def test_a_mean_over_data_sets_is_surer_than_the_less_sure_of_them(found):
@@ -116,24 +116,34 @@ def made_up(seed, strengths, episodes=2, images=60, noise=0.1):
     labels = np.repeat([0, 1], images // 2).astype(np.int8)
     hard = generator.normal(0, 1, images)
     scored, trained = {}, {}
+    trained_strengths = list(strengths.values())
     for number, (weight, strength) in enumerate(strengths.items()):
         for episode in range(episodes):
             scores = hard + labels * strength + generator.normal(0, noise, images)
             scored[number, episode] = SimpleNamespace(scores=scores[None], image_rows=np.arange(images))
         trial = optuna.trial.create_trial(
-            value=strength, user_attrs={"rows": [{"steps": 0, **vars(Scoring()), "auroc": strength}]}
+            value=strength, user_attrs={"rows": [{"steps": 10, **vars(Scoring()), "auroc": strength}]}
         )
         trial.number = number
         trained[FineTuning(lambda_pp=weight)] = trial
     records = SimpleNamespace(
-        of=lambda number: [SimpleNamespace(number=number, episode=episode) for episode in range(episodes)],
+        of=lambda number: [
+            SimpleNamespace(
+                number=number,
+                episode=episode,
+                rows=[SimpleNamespace(search=SimpleNamespace(auroc=trained_strengths[number]))],
+            )
+            for episode in range(episodes)
+        ],
         scores=lambda record: scored[record.number, record.episode],
     )
-    drawn = SimpleNamespace(search_rows=np.arange(0), test_rows=np.arange(images))
+    drawn = SimpleNamespace(search_rows=np.arange(0), test_rows=np.arange(images), shared=False)
     prepared = SimpleNamespace(
-        episodes=[drawn] * episodes, image_set=SimpleNamespace(labels=labels), spec=SimpleNamespace(seed=seed)
+        episodes=[drawn] * episodes,
+        image_set=SimpleNamespace(labels=labels),
+        spec=SimpleNamespace(seed=seed, search=SimpleNamespace(sampler="sobol")),
     )
-    return Sweep(prepared, records, trained, 0)
+    return Sweep(prepared, records, trained)
 
 
 @pytest.mark.slow

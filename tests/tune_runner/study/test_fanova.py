@@ -11,6 +11,7 @@ from sklearn.tree import DecisionTreeRegressor
 from tests.tune_runner.made_up import study_of
 from tune_runner.study.fanova import first_order, tree_shares, unit
 from tune_runner.study.paired import paired
+from tune_runner.study.trainings import trainings
 
 NUMBER = FloatDistribution(0, 1)
 
@@ -50,5 +51,5 @@ def test_values_lie_in_their_range_on_the_scale_they_were_sampled_on():
 
 
 def test_of_trials_that_are_all_alike_there_are_no_shares():
-    trials = paired(study_of([0.5] * 20, [{"x": index / 20} for index in range(20)], {"x": NUMBER}))
+    trials = paired(trainings(study_of([0.5] * 20, [{"x": index / 20} for index in range(20)], {"x": NUMBER})))
     assert first_order(trials, ["x"], seed=0).shape == (0, 1)

@@ -6,12 +6,13 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from tests.tune_runner.made_up import on_episodes, planted, study_of
 from tune_runner.study.importance import FEWEST_TRIALS, branches
+from tune_runner.study.trainings import trainings
 
 NUMBER = FloatDistribution(0, 1)
 
 
 def test_the_dominant_parameter_has_the_largest_share():
-    found = branches(planted(60), seed=0)[0].ped_anova
+    found = branches(trainings(planted(60)), seed=0)[0].ped_anova
     assert found[0].parameter == "backbone"
     assert found[0].share > 0.7
     assert found[0].interval[0] <= found[0].share <= found[0].interval[1]
@@ -19,20 +20,20 @@ def test_the_dominant_parameter_has_the_largest_share():
 
 
 def test_few_trials_have_no_shares():
-    [branch] = branches(planted(FEWEST_TRIALS - 1), seed=0)
+    [branch] = branches(trainings(planted(FEWEST_TRIALS - 1)), seed=0)
     assert (branch.trials, branch.needed, branch.ped_anova, branch.fanova) == (19, 20, (), ())
 
 
 def test_no_trials_have_no_shares():
-    [branch] = branches([], seed=0)
+    [branch] = branches(trainings([]), seed=0)
     assert (branch.trials, branch.ped_anova, branch.fanova) == (0, (), ())
 
 
 def test_the_first_branch_is_the_whole():
     trials = planted(60)
-    [branch] = branches(trials, seed=0)
+    [branch] = branches(trainings(trials), seed=0)
     assert (branch.where, branch.trials) == ("", 60)
-    assert branches(trials, seed=0) == [branch]
+    assert branches(trainings(trials), seed=0) == [branch]
 
 
 def dominated(seed, slope):
@@ -46,7 +47,7 @@ def told_apart(seeds, slope):
     """How often the intervals of the two parameters' fANOVA shares do not overlap, and which is the larger then."""
     found = []
     for seed in range(seeds):
-        [branch] = branches(dominated(seed, slope), seed=seed)
+        [branch] = branches(trainings(dominated(seed, slope)), seed=seed)
         first, second = branch.fanova
         if first.interval[0] > second.interval[1]:
             found.append(first.parameter)
@@ -80,7 +81,7 @@ def conditional(count, generator):
 
 
 def test_a_conditional_parameter_is_ranked_in_its_branch_only():
-    everything, branch = branches(conditional(160, np.random.default_rng(0)), seed=0)
+    everything, branch = branches(trainings(conditional(160, np.random.default_rng(0))), seed=0)
     assert (everything.where, everything.trials) == ("", 160)
     assert (branch.where, branch.trials) == ("view = void", 80)
     for found in (everything.ped_anova, everything.fanova):
@@ -92,7 +93,7 @@ def test_a_conditional_parameter_is_ranked_in_its_branch_only():
 
 
 def test_a_branch_of_few_trials_is_not_ranked():
-    _, branch = branches(conditional(30, np.random.default_rng(0)), seed=0)
+    _, branch = branches(trainings(conditional(30, np.random.default_rng(0))), seed=0)
     assert (branch.trials, branch.needed, branch.ped_anova, branch.fanova) == (15, 20, (), ())
 
 
@@ -104,7 +105,7 @@ def test_dropped_trials_count_with_what_they_finished():
         list((0.6 + 0.1 * each["x"] + np.array([0.2, 0]) + generator.normal(0, 0.01, 2))[: 1 + (each["x"] > 0.3)])
         for each in params
     ]
-    [branch] = branches(on_episodes(aurocs, params, dict.fromkeys(params[0], NUMBER)), seed=0)
+    [branch] = branches(trainings(on_episodes(aurocs, params, dict.fromkeys(params[0], NUMBER))), seed=0)
     assert branch.trials == 80
     assert branch.fanova[0].parameter == branch.ped_anova[0].parameter == "x"
     assert branch.fanova[0].share > 0.85  # 0.1 x is nearly all there is; the jump of the naive means would add to it

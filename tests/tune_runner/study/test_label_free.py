@@ -11,6 +11,7 @@ from coftad.metrics import evaluate
 from coftad.seeding import numpy_generator
 from tests.tune_runner import planted
 from tune_runner.study import label_free, scored
+from tune_runner.study.episode_noise import EpisodeNoise
 from tune_runner.study.label_free import verdicts
 
 STEPS = (0, 10, 20)
@@ -63,7 +64,7 @@ class MadeUp:
         return SimpleNamespace(image_rows=np.arange(120), scores=self.all_scores[record.episode, record.trial])
 
     def judged(self, seed=0):
-        return {each.criterion: each for each in verdicts(self.prepared, self.trials, self, seed=seed)}
+        return {each.criterion: each for each in verdicts(self.prepared, self.trials, self, EpisodeNoise(), seed=seed)}
 
     def test_auroc(self, trial, row):
         scores = self.all_scores[:, trial, row]
@@ -139,9 +140,17 @@ def test_too_few_configurations_say_nothing():
 
 
 def test_a_criterion_that_is_the_same_everywhere_ranks_nothing_and_chooses_the_first():
-    found = MadeUp(12, lambda quality, generator: {"compactness": np.ones_like(quality)}).judged()["compactness"]
+    def alike(quality, generator):
+        return {"compactness": np.where(np.array(STEPS) > 0, np.ones_like(quality), np.nan)}
+
+    found = MadeUp(12, alike).judged()["compactness"]
     assert (found.rank_correlation, found.correlation_interval) == (None, None)
-    assert (found.chosen_trial, found.chosen_row["steps"]) == (0, 0)
+    assert (found.chosen_trial, found.chosen_row["steps"]) == (0, 10)
+
+
+def test_the_network_before_fine_tuning_counts_once_however_many_trials_would_choose_it():
+    found = MadeUp(40, lambda quality, generator: {"compactness": -np.arange(3) + 0 * quality}).judged()["compactness"]
+    assert (found.trials, found.rank_correlation) == (1, None)
 
 
 def test_of_many_configurations_a_part_is_read_and_all_are_chosen_from(monkeypatch):
@@ -161,7 +170,7 @@ def test_a_study_of_before_there_were_criteria_has_none():
             del row["criteria"]
     assert {(each.trials, each.lost) for each in study.judged().values()} == {(0, None)}
     assert study.read == []
-    assert verdicts(study.prepared, [], study, seed=0)[0].trials == 0
+    assert verdicts(study.prepared, [], study, EpisodeNoise(), seed=0)[0].trials == 0
 
 
 def test_test_aurocs_of_a_sweep_are_those_one_by_one(tmp_path):

@@ -5,6 +5,7 @@ import pytest
 
 from tests.tune_runner.made_up import on_episodes, planted
 from tune_runner.study.noise import FEWEST_TRIALS, noise, replicates
+from tune_runner.study.trainings import trainings
 
 SEEDS = 100
 MOST = 11  # of 100 at a true rate of 5 %: more in 1.5 of a hundred such tests
@@ -61,8 +62,8 @@ def test_without_a_residual_there_is_none():
 
 def test_complete_trials_are_the_replicates():
     trials = on_episodes([[0.9, 0.5], [0.8], [0.7, 0.6]], [{}] * 3, {})
-    assert replicates(trials) == pytest.approx(np.array([[0.9, 0.5], [0.7, 0.6]]))
-    assert noise(replicates(planted(30)), seed=0) is None
+    assert replicates(trainings(trials)) == pytest.approx(np.array([[0.9, 0.5], [0.7, 0.6]]))
+    assert noise(replicates(trainings(planted(30))), seed=0) is None
     assert noise(replicates([]), seed=0) is None
 
 

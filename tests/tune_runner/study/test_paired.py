@@ -7,6 +7,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from tests.tune_runner.made_up import on_episodes, study_of
 from tune_runner.study.effects import effects
 from tune_runner.study.paired import paired
+from tune_runner.study.trainings import trainings
 
 SEEDS = 40
 VIEW = {"view": CategoricalDistribution(["a", "b"])}
@@ -18,7 +19,7 @@ def trials_of(aurocs):
 
 def test_complete_trials_are_compared_by_their_mean():
     aurocs = np.random.default_rng(0).random((7, 3))
-    assert paired(trials_of(aurocs)).values == pytest.approx(aurocs.mean(1))
+    assert paired(trainings(trials_of(aurocs))).values == pytest.approx(aurocs.mean(1))
 
 
 def test_a_trial_that_finished_the_easy_episode_only_is_not_taken_for_a_good_one():
@@ -28,7 +29,7 @@ def test_a_trial_that_finished_the_easy_episode_only_is_not_taken_for_a_good_one
     aurocs[2] = aurocs[2][:1]
     trials = trials_of(aurocs)
     assert trials[2].value == pytest.approx(0.85)  # the naive mean: by far the best
-    assert paired(trials).values == pytest.approx(configurations + 0.7)
+    assert paired(trainings(trials)).values == pytest.approx(configurations + 0.7)
 
 
 def test_dropped_by_chance_nothing_is_biased_and_dropped_for_bad_luck_only_downwards():
@@ -39,7 +40,7 @@ def test_dropped_by_chance_nothing_is_biased_and_dropped_for_bad_luck_only_downw
         worst = np.argsort(aurocs[:, 0])[:10]
         for chosen, found in ((np.arange(10), by_chance), (worst, by_luck)):
             kept = [list(own[:1]) if row in chosen else list(own) for row, own in enumerate(aurocs)]
-            values = paired(trials_of(kept)).values
+            values = paired(trainings(trials_of(kept))).values
             others = np.setdiff1d(np.arange(30), chosen)
             found.append(values[chosen].mean() - values[others].mean())
         naive.append(aurocs[:10, 0].mean() - aurocs[10:].mean())
@@ -58,7 +59,7 @@ def test_a_difference_is_found_with_its_sign_where_all_of_one_level_were_dropped
     trials = on_episodes(aurocs, params, VIEW)
     values = np.array([trial.value for trial in trials])
     assert values[1::2].mean() > values[::2].mean() + 0.05  # the naive comparison
-    [effect], _ = effects(trials, seed=0)
+    [effect], _ = effects(trainings(trials))
     assert (effect.better, effect.worse, effect.trials) == ("a", "b", 40)
     assert effect.difference == pytest.approx(0.05, abs=0.01)
     assert effect.interval[0] < 0.05 < effect.interval[1]
@@ -68,27 +69,16 @@ def test_a_difference_is_found_with_its_sign_where_all_of_one_level_were_dropped
 def test_where_episodes_were_not_kept_only_complete_trials_are_compared():
     complete = study_of([0.6, 0.8], [{"view": "a"}, {"view": "b"}], VIEW)
     dropped = on_episodes([[0.5], [0.5, 0.5]], [{"view": "a"}] * 2, VIEW)[0]
-    found = paired([*complete, dropped])
+    found = paired(trainings([*complete, dropped]))
     assert found.trials == tuple(complete)
     assert found.values == pytest.approx([0.6, 0.8])
-    assert paired([dropped]).trials == ()
+    assert paired(trainings([dropped])).trials == ()
 
 
 def test_values_over_drawn_episodes_are_means_over_these():
     aurocs = [[0.9, 0.5, 0.6], [0.8, 0.4, 0.8], [0.7]]
-    found = paired(trials_of(aurocs))
+    found = paired(trainings(trials_of(aurocs)))
     counts = np.array([0.0, 2.0, 1.0])
     drawn = found.drawn_values(np.array([1, 2, 0, 1]), counts)
     one, other = (2 * 0.5 + 0.6) / 3, (2 * 0.4 + 0.8) / 3
     assert drawn == pytest.approx([other, np.nan, one, other], nan_ok=True)
-
-
-def test_resampled_means_agree_with_a_loop():
-    aurocs = [[0.9, 0.5, 0.6], [0.8, 0.4, 0.8], [0.7], [0.6, 0.7]]
-    found = paired(trials_of(aurocs))
-    counts = found.draw_episodes(np.random.default_rng(1), 50)
-    assert (counts.sum(1) == 3).all()
-    samples = found.resampled_mean(counts, np.random.default_rng(2))
-    rows = np.random.default_rng(2).integers(4, size=(50, 4))
-    for sample, drawn, weights in zip(samples, rows, counts, strict=True):
-        assert sample == pytest.approx(np.nanmean(found.drawn_values(drawn, weights)), nan_ok=True)

@@ -8,10 +8,12 @@ from tests.tune_runner import planted
 from tests.tune_runner.tiny import TINY
 from tune_runner import run, validation
 from tune_runner.searcher import StudySearcher
+from tune_runner.study.episode_noise import EpisodeNoise
 from tune_runner.study.reference import reference_row
 from tune_runner.study.scored import completed, rows
 from tune_runner.study.validated import against_reference, validated
 
+NOISE = EpisodeNoise()  # what the sweep says of its support sets: nothing
 SPACE = {
     "lambda_pp": {"choice": [0.0, 0.8]},
     "projector_out": {"choice": [8, 16]},
@@ -57,14 +59,14 @@ def again(sweep, best):
     run.write_spec(spec, folder)
     prepared = validation.prepare(sweep.prepared, spec)
     begun = planted.Planted(prepared, folder, StudySearcher(run.open_study(folder, spec), spec), strength)
-    assert validated(sweep.prepared, best, sweep.directory) is None  # nothing has finished
+    assert validated(sweep.prepared, best, sweep.directory, NOISE) is None  # nothing has finished
     while begun.searcher._waiting:
         begun.finish()
     return begun
 
 
 def test_the_best_is_better_than_the_reference_and_the_planted_setting_is_why(sweep, best):
-    found = against_reference(sweep.prepared, completed(sweep.study), best, sweep.records)
+    found = against_reference(sweep.prepared, completed(sweep.study), best, sweep.records, NOISE, 1)
     assert best.params["negative_augmentation"] == "void"
     assert found.better_in == found.of == 2
     assert 0 < found.interval[0] <= found.difference <= found.interval[1]
@@ -75,7 +77,7 @@ def test_the_best_is_better_than_the_reference_and_the_planted_setting_is_why(sw
 def test_nothing_is_claimed_of_a_reference_that_was_not_run_or_is_the_best(sweep, best):
     trials = completed(sweep.study)
     others = [trial for trial in trials if trial.params["lambda_pp"] == 0.0]
-    assert against_reference(sweep.prepared, others, best, sweep.records) is None
+    assert against_reference(sweep.prepared, others, best, sweep.records, NOISE, 1) is None
     reference = next(
         trial
         for trial in trials
@@ -84,10 +86,10 @@ def test_nothing_is_claimed_of_a_reference_that_was_not_run_or_is_the_best(sweep
     found = rows(sweep.records.of(reference.number)[0])
     at_its_row = deepcopy(reference)
     at_its_row.user_attrs["best_row"] = found[reference_row(found)]
-    assert against_reference(sweep.prepared, trials, at_its_row, sweep.records) is None
+    assert against_reference(sweep.prepared, trials, at_its_row, sweep.records, NOISE, 1) is None
     elsewhere = deepcopy(reference)
     elsewhere.user_attrs["best_row"] = found[1 - reference_row(found)]
-    assert against_reference(sweep.prepared, trials, elsewhere, sweep.records).of == 2
+    assert against_reference(sweep.prepared, trials, elsewhere, sweep.records, NOISE, 1).of == 2
 
 
 def test_a_validation_has_support_sets_that_no_trial_has_seen(sweep, again):
@@ -99,7 +101,7 @@ def test_a_validation_has_support_sets_that_no_trial_has_seen(sweep, again):
 
 
 def test_the_path_tells_which_setting_made_the_difference(sweep, best, again):
-    found = validated(sweep.prepared, best, sweep.directory)
+    found = validated(sweep.prepared, best, sweep.directory, NOISE)
     assert found.episodes == 3
     assert found.best.shown
     assert found.best.of == 3
