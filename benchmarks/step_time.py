@@ -38,7 +38,7 @@ from coftad.embeddings import IMAGENET_MEAN, IMAGENET_STD
 from coftad.finetune import ADAM_BETAS, Trainer
 from coftad.networks import Networks
 from coftad.seeding import numpy_generator, torch_generator
-from coftad.types import Backbone, FineTuning, Images
+from coftad.types import Backbone, BatchNorm, FineTuning, Images
 
 SHOTS = 10
 NEGATIVES = ("none", "cutpaste", "void")
@@ -234,6 +234,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--image-size", type=int, default=64)
     parser.add_argument("--backbone", choices=get_args(Backbone), default="resnet18")
+    parser.add_argument("--batch-norm", choices=get_args(BatchNorm), default=FineTuning().batch_norm)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--negatives", nargs="+", choices=NEGATIVES, default=NEGATIVES)
     args = parser.parse_args()
@@ -245,6 +246,7 @@ def main() -> None:
     print(f"{cpu_model()}, {args.threads} thread(s)")
     batch = FineTuning().batch_size
     print(f"{args.backbone}, {args.image_size} px, batch {batch}, {SHOTS} shots, n = {args.rounds} rounds")
+    print(f"batch norm: {args.batch_norm}")
     print("ms: median of a step. ratios: median of rounds (10th-90th percentile)\n")
     print(
         line(
@@ -262,7 +264,7 @@ def main() -> None:
         )
     )
     for negative in args.negatives:
-        config = FineTuning(backbone=args.backbone, negative_augmentation=negative)
+        config = FineTuning(backbone=args.backbone, negative_augmentation=negative, batch_norm=args.batch_norm)
         print(line(row(negative, measure(config, args.image_size, args.rounds))), flush=True)
 
 

@@ -81,7 +81,12 @@ class Networks(nn.Module):
         self.folding = Folding(self.f) if config.batch_norm == "frozen" else None
 
     def train(self, mode: bool = True) -> "Networks":
-        """Heads always use the statistics of the batch; so does the backbone unless its statistics are frozen."""
+        """Heads always use the statistics of the batch; so do both backbones unless their statistics are frozen.
+
+        The target is in the mode of the online network, as BYOL's: its embeddings are compared with the online ones,
+        and other statistics would tell the two apart by themselves. Its running statistics follow its own batches and
+        are never read, since inference is by the online network alone.
+        """
         super().train(mode)
         if mode and self.folding is not None:
             self.f.eval()
@@ -102,7 +107,8 @@ class Networks(nn.Module):
 
     @torch.no_grad()
     def move_target(self, beta: float) -> None:
-        """theta' <- beta theta' + (1 - beta) theta, for backbone and projector (Section III.A)."""
+        """theta' <- beta theta' + (1 - beta) theta, for backbone and projector (Section III.A). Statistics of batch
+        norm are no parameters and are not moved."""
         online = [*self.f.parameters(), *self.g.parameters()]
         target: list[Tensor] = [*self.target_f.parameters(), *self.target_g.parameters()]
         torch._foreach_lerp_(target, online, 1 - beta)

@@ -20,6 +20,7 @@ Backbone = Literal["resnet18", "resnet50"]
 PositiveView = Literal["flowers", "cifar_c", "industrial"]
 NegativeView = Literal["none", "cutpaste", "cutpaste_scar", "cutpaste_3way", "blur_brightness_contrast", "void"]
 ScorerName = Literal["gaussian", "knn", "isolation_forest", "deep_isolation_forest", "patchcore"]
+BatchNorm = Literal["train", "frozen"]
 Criterion = Literal["unused_negative", "used_negative", "compactness", "loss"]
 
 ImageSize = Annotated[int, Field(ge=32, le=1_024)]
@@ -89,7 +90,14 @@ class Episode:
 
 @validated(frozen=True, config=_STRICT)
 class FineTuning:
-    """What needs a new fine-tuning. Defaults are the paper's (Section IV.C) unless marked open: the paper is silent."""
+    """What needs a new fine-tuning. Defaults are the paper's (Section IV.C) unless marked open: the paper is silent.
+
+    batch_norm: what the batch norms of the backbone and of its EMA target normalise by while they are fine-tuned. With
+    `train` each forward pass uses the mean and variance of its own batch, as a network in training mode does, and the
+    running statistics follow; with `frozen` both keep the pretrained statistics, and want a learning rate of about a
+    tenth of the paper's. Scales and shifts are trained either way, the heads always use the batch's statistics, and
+    scores come from the running ones, so that no image's score depends on the images beside it.
+    """
 
     backbone: Backbone = "resnet18"
     positive_augmentation: PositiveView = "industrial"
@@ -105,9 +113,7 @@ class FineTuning:
     projector_hidden: Annotated[int, Field(ge=1, le=65536)] = 1024  # open
     projector_out: Annotated[int, Field(ge=1, le=65536)] = 256  # open: BYOL's
     predictor_hidden: Annotated[int, Field(ge=1, le=65536)] = 1024  # open
-    batch_norm: Literal["frozen", "train"] = (
-        "frozen"  # open: statistics of 2-50 images are poor; measured in the README
-    )
+    batch_norm: BatchNorm = "train"  # open; the plain reading of a paper that names no mode
     normalisation: Literal["imagenet", "none"] = "imagenet"  # open: what the pretrained weights were fed
 
 

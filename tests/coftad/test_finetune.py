@@ -1,6 +1,7 @@
 """The gradient loop against the same step composed naively, and what it must not do twice."""
 
 import copy
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 from coftad.embeddings import normalise
 from coftad.finetune import NonFiniteLoss, Trainer, draw_batch, finetune
 from coftad.seeding import torch_generator
-from coftad.types import FineTuning
+from coftad.types import BatchNorm, FineTuning
 from coftad.views import NEGATIVES, POSITIVES
 
 CPU = torch.device("cpu")
@@ -50,13 +51,15 @@ def naive_losses(before, support, config):
     pp = -(cosine(f(one), target(two)[p]) + cosine(f(one)[p], target(two))).sum() / (2 * config.batch_size)
     np_ = torch.zeros(())
     if negative is not None:
-        np_ = cosine(target(x), f(negative(x, negatives))).mean()
+        clean = target(torch.from_numpy(support).float() / 255)  # each once: statistics of the batch depend on it
+        np_ = cosine(clean[rows], f(negative(x, negatives))).mean()
     return {"con": con, "pp": pp, "np": np_, "all": con + config.lambda_pp * pp + config.lambda_np * np_}
 
 
+@pytest.mark.parametrize("batch_norm", get_args(BatchNorm))
 @pytest.mark.parametrize("negative", ["none", "cutpaste", "void"])
-def test_one_step_is_the_equations(support, negative):
-    ours = trainer(support, negative_augmentation=negative)
+def test_one_step_is_the_equations(support, negative, batch_norm):
+    ours = trainer(support, negative_augmentation=negative, batch_norm=batch_norm)
     expected = naive_losses(ours, support, ours.config)
     found = ours.step()
     for name, value in expected.items():
@@ -109,7 +112,7 @@ def test_symmetric_adds_the_other_way(support):
 
 
 def test_fixed_centre_replaces_the_pairs(support):
-    ours = trainer(support, positive_pair="fixed_centre", contrastive=False, learning_rate=1e-5, batch_norm="train")
+    ours = trainer(support, positive_pair="fixed_centre", contrastive=False, learning_rate=1e-5)
     assert ours.centre.shape == (512,)
     centre = ours.centre.clone()
     first = ours.step()["pp"]
@@ -157,10 +160,26 @@ def test_a_long_run_passes_through_the_short_ones(support):
 
 @pytest.mark.slow
 def test_the_loss_falls(support):
-    _, losses = run(support, (12,), negative_augmentation="void", learning_rate=1e-4, batch_norm="train")
+    _, losses = run(support, (12,), negative_augmentation="void", learning_rate=1e-4)
     assert losses[-1][1]["all"] < losses[0][1]["all"]
 
 
 def test_an_exploding_run_ends_as_non_finite(support):
     with pytest.raises(NonFiniteLoss, match="step "):
-        run(support, (30,), learning_rate=1.0)
+        run(support, (30,), learning_rate=1.0, batch_norm="frozen")  # batch statistics rein it in
+
+
+def statistics(network):
+    return {name: buffer.clone() for name, buffer in network.named_buffers() if "running_" in name}
+
+
+@pytest.mark.parametrize(("batch_norm", "moves"), [("train", True), ("frozen", False)])
+def test_statistics_move_in_training_or_stay_to_the_bit(support, batch_norm, moves):
+    ours = trainer(support, negative_augmentation="void", batch_norm=batch_norm)
+    before = [statistics(network) for network in (ours.networks.f, ours.networks.target_f)]
+    for _ in range(2):
+        ours.step()
+    for network, kept in zip((ours.networks.f, ours.networks.target_f), before, strict=True):
+        now = statistics(network)
+        assert len(now) == 40  # mean and variance of the 20 norms of a ResNet18
+        assert [torch.equal(value, now[name]) for name, value in kept.items()] == [not moves] * len(kept)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -9,6 +11,7 @@ from coftad.seeding import torch_generator
 from coftad.types import Backbone, FineTuning
 
 SMALL = FineTuning(projector_hidden=16, projector_out=8, predictor_hidden=16)
+FROZEN = replace(SMALL, batch_norm="frozen")
 
 
 def trained(name: Backbone) -> ResNet:
@@ -42,19 +45,19 @@ def test_a_folded_network_has_the_same_values_and_gradients(name):
 
 def test_frozen_statistics_are_folded_and_batch_statistics_used():
     x = torch.rand(4, 3, 32, 32, generator=torch_generator(2))
-    networks = Networks(SMALL, None, torch_generator(0)).train()
+    networks = Networks(FROZEN, None, torch_generator(0)).train()
     f, target_f = networks.backbones()
     torch.testing.assert_close(f(x), networks.f(x), rtol=1e-3, atol=1e-3)
     assert f(x).requires_grad
     assert not target_f(x).requires_grad
-    batch = Networks(FineTuning(**{**vars(SMALL), "batch_norm": "train"}), None, torch_generator(0)).train()
+    batch = Networks(SMALL, None, torch_generator(0)).train()
     f, target_f = batch.backbones()
     assert f is batch.f
     assert not target_f(x).requires_grad
 
 
 def test_folding_follows_the_weights():
-    networks = Networks(SMALL, None, torch_generator(0)).train()
+    networks = Networks(FROZEN, None, torch_generator(0)).train()
     x = torch.rand(1, 3, 32, 32, generator=torch_generator(3))
     before = networks.backbones()[1](x)
     for p in networks.f.parameters():

@@ -1,3 +1,6 @@
+import copy
+from dataclasses import replace
+
 import pytest
 import torch
 from torchvision.models import resnet18
@@ -59,11 +62,19 @@ def test_the_target_follows_the_closed_form(networks, beta):
         torch.testing.assert_close(target, beta**5 * old + (1 - beta**5) * online)
 
 
-def test_frozen_statistics_stay_and_trained_ones_move():
+@pytest.mark.parametrize(("batch_norm", "uses_batch"), [("train", True), ("frozen", False)])
+def test_both_backbones_use_the_statistics_that_batch_norm_names(batch_norm, uses_batch):
+    networks = Networks(replace(SMALL, batch_norm=batch_norm), None, torch_generator(0)).train()
+    assert networks.g.training, "heads use the batch's in both modes"
+    assert networks.target_g.training
     x = torch.rand(4, 3, 32, 32, generator=torch_generator(1))
-    for mode, moves in [("frozen", False), ("train", True)]:
-        networks = Networks(FineTuning(**{**vars(SMALL), "batch_norm": mode}), None, torch_generator(0)).train()
-        networks.f(x)
-        assert (networks.f.bn1.running_mean.abs().sum() > 0).item() is moves
-        assert networks.g.training
-        assert networks.f.bn1.weight.requires_grad
+    for embed, network in zip(networks.backbones(), (networks.f, networks.target_f), strict=True):
+        before = copy.deepcopy(network)
+        assert network.training is uses_batch
+        assert network.bn1.weight.requires_grad is (network is networks.f)
+        z = embed(x)
+        assert torch.equal(network.bn1.running_mean, before.bn1.running_mean) is not uses_batch
+        expected = before.train(uses_batch)(x)
+        torch.testing.assert_close(z, expected, rtol=1e-3, atol=1e-3)
+        company = embed(torch.cat([x, 1 - x]))[:4]
+        assert torch.allclose(company, z, rtol=1e-3, atol=1e-3) is not uses_batch

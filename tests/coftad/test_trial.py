@@ -11,7 +11,7 @@ from coftad.datasets.protocol import Protocol, episode
 from coftad.detectors import CoftAD
 from coftad.devices import repeatable
 from coftad.metrics import evaluate
-from coftad.types import FineTuning, ImageSet, ScorerName, Scoring
+from coftad.types import BatchNorm, FineTuning, ImageSet, ScorerName, Scoring
 
 CPU = torch.device("cpu")
 SMALL = {"batch_size": 8, "projector_hidden": 16, "projector_out": 8, "predictor_hidden": 16, "learning_rate": 1e-4}
@@ -77,7 +77,7 @@ print(hashlib.sha256(run(negative_augmentation="void").scores.tobytes()).hexdige
 def test_bit_identical_after_anything_else_and_in_a_fresh_process(request):
     first = run(negative_augmentation="void")
     torch.rand(1000, 7).svd()
-    run(backbone="resnet50", batch_norm="train")
+    run(backbone="resnet50", batch_norm="frozen")
     again = run(negative_augmentation="void")
     assert first.scores.tobytes() == again.scores.tobytes()
     import hashlib
@@ -98,6 +98,19 @@ def test_the_detector_is_the_trial_with_one_row():
         scores = fitted.score(one.pool.images[one.scored_rows])
     row = [(r.steps, r.scoring.n_a, r.scoring.scorer) for r in run().rows].index((3, 4, "gaussian"))
     np.testing.assert_array_equal(scores, run().scores[row])
+
+
+@pytest.mark.parametrize("batch_norm", get_args(BatchNorm))
+def test_a_score_does_not_depend_on_the_images_beside_it(batch_norm):
+    pool = images().images
+    with repeatable(1):
+        fitted = CoftAD(FineTuning(**SMALL, batch_norm=batch_norm), Scoring(n_a=2), 2, "random", "cpu").fit(
+            pool[:5], seed=0, on_step=lambda *_: None
+        )
+        together = fitted.score(pool[28:32])
+        alone = [fitted.score(pool[i : i + 1]) for i in range(28, 32)]
+    np.testing.assert_allclose(np.concatenate(alone), together, rtol=1e-4)
+    assert together[2:].min() > 1.5 * together[:2].max(), "the two with a bright square"
 
 
 @pytest.mark.slow
