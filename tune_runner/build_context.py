@@ -1,4 +1,4 @@
-"""What MLflow is to show of a sweep, worked out when it is driven."""
+"""What MLflow and the artifacts are to show of a sweep, worked out when it is driven."""
 
 from pathlib import Path
 
@@ -10,11 +10,9 @@ from tune_runner.space import walk
 from tune_runner.trial_inputs import trial_inputs
 
 
-def context(prepared: Prepared, directory: Path, share: Share) -> SweepContext | None:
-    """What MLflow shows beside the records; None if tracking is off."""
+def context(prepared: Prepared, directory: Path, share: Share) -> SweepContext:
+    """What MLflow and the artifacts show beside the records. Its tracking URI is empty if tracking is off."""
     spec = prepared.spec
-    if spec.tracking.uri is None:
-        return None
     tags = git_tags()
     for name, found in prepared.weights.items():
         tags[f"weights.{name}"] = f"{spec.trainer.weights_of(name)}: {found.kind}"
@@ -24,7 +22,7 @@ def context(prepared: Prepared, directory: Path, share: Share) -> SweepContext |
     return SweepContext(
         name=spec.name,
         directory=directory,
-        tracking_uri=spec.tracking.uri,
+        tracking_uri=spec.tracking.uri or "",
         experiment=spec.tracking.experiment,
         image_set=prepared.image_set,
         episodes=dict(enumerate(prepared.episodes)),

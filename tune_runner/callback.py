@@ -6,7 +6,6 @@ the sweep and says why afterwards.
 
 import logging
 import math
-import threading
 import time
 from collections.abc import Callable
 from functools import wraps
@@ -17,6 +16,9 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from tune_runner.context import Outcome
+from tune_runner.drawing import Drawing
+from tune_runner.failures import described
+from tune_runner.interruption import EXIT_CODE
 from tune_runner.journal import RecordingError
 from tune_runner.plan import Prepared
 from tune_runner.progress import Progress
@@ -33,18 +35,42 @@ log = logging.getLogger(__name__)
 
 
 class Halt(tune.Stopper):
-    """Ends the whole sweep: at a deadline, or when someone gives a reason."""
+    """Ends all that runs: at a deadline, when someone gives a reason, or when nobody reads what is printed any more.
 
-    def __init__(self, wall_time: float | None) -> None:
-        self._deadline = None if wall_time is None else time.monotonic() + wall_time
-        self.reason = ""
+    error: the exception that is the reason, if one is. code: the process's exit code, 0 if it ends as it should.
+    incomplete: whether something of what was asked for was left undone.
+    """
+
+    def __init__(self, wall_time: float | None = None, lost: Callable[[], str] = lambda: "") -> None:
+        """wall_time: seconds from now. lost: says why nothing can be printed any more; empty while it can."""
+        self._start = time.monotonic()
+        self._reason = ""
         self.error: BaseException | None = None
-        self._set = threading.Event()
+        self.code = 0
+        self.incomplete = False
+        self._lost = lost
+        self.limit(wall_time)
 
-    def stop(self, reason: str, error: BaseException | None = None) -> None:
-        if not self._set.is_set():
-            self.reason, self.error = reason, error
-            self._set.set()
+    def limit(self, wall_time: float | None) -> None:
+        """Set the deadline, in seconds after the beginning of the run; None for none."""
+        self._deadline = None if wall_time is None else self._start + wall_time
+
+    def stop(self, reason: str, error: BaseException | None = None, code: int = 0) -> None:
+        """The first reason counts."""
+        if not self._reason:
+            self.error, self.code, self._reason = error, code, reason
+
+    def interrupt(self, reason: str) -> None:
+        """Stop for a signal."""
+        self.stop(reason, code=EXIT_CODE)
+
+    @property
+    def reason(self) -> str:
+        """Why it ends; empty while nothing ends it."""
+        if self._reason:
+            return self._reason
+        spent = self._deadline is not None and time.monotonic() > self._deadline
+        return "the wall-time budget is spent" if spent else ""
 
     @property
     def left(self) -> float | None:
@@ -55,9 +81,9 @@ class Halt(tune.Stopper):
         return False
 
     def stop_all(self) -> bool:
-        if self._deadline is not None and time.monotonic() > self._deadline:
-            self.stop("the wall-time budget is spent")
-        return self._set.is_set()
+        if not self._reason and (lost := self._lost()):
+            self.stop(lost, code=1)
+        return bool(self.reason)
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
@@ -72,7 +98,7 @@ def guarded(method: Callable[..., None]) -> Callable[..., None]:
             method(self, *args, **kwargs)
         except Exception as error:
             log.debug("stopping the sweep", exc_info=True)
-            self.halt.stop(str(error), error)
+            self.halt.stop(described(error), error)
 
     return call
 
@@ -83,6 +109,7 @@ class SweepCallback(tune.Callback):
         prepared: Prepared,
         searcher: StudySearcher,
         records: Records,
+        drawing: Drawing,
         tracker: Tracker | None,
         progress: Progress,
         halt: Halt,
@@ -91,6 +118,7 @@ class SweepCallback(tune.Callback):
         self.prepared = prepared
         self.searcher = searcher
         self.records = records
+        self.drawing = drawing
         self.tracker = tracker
         self.progress = progress
         self.halt = halt
@@ -131,7 +159,7 @@ class SweepCallback(tune.Callback):
         records = self.records.of(asked.number)
         found = verdict(records, self.prepared.spec.objective)
         self.searcher.complete(trial.trial_id, found.value, found.attributes, pruned=pruned, running=found.running)
-        self._track(Outcome(trial=asked.number, state="pruned" if pruned else "complete", ray_trial=trial.trial_id))
+        self.track(Outcome(trial=asked.number, state="pruned" if pruned else "complete", ray_trial=trial.trial_id))
         if not pruned and found.best_value > self.highest:
             self.highest = found.best_value
             self.progress.best = (asked.number, found.auroc, self._interval(records, found.best))
@@ -154,12 +182,12 @@ class SweepCallback(tune.Callback):
                     self.searcher.complete(
                         trial_id, result.value, result.attributes, pruned=False, running=result.running
                     )
-                    self._track(Outcome(trial=asked.number, state="complete", ray_trial=trial_id))
+                    self.track(Outcome(trial=asked.number, state="complete", ray_trial=trial_id))
                 else:
                     left += 1
                     self.searcher.fail(trial_id, INTERRUPTED, self.halt.reason or "the sweep was interrupted")
         except Exception as error:
-            self.halt.stop(f"the study cannot be written: {error}", error)
+            self.halt.stop(described(error), error)
         return left
 
     def _whole(self, trial: int) -> list[EpisodeRecord]:
@@ -172,7 +200,7 @@ class SweepCallback(tune.Callback):
         number = self.searcher.running[trial.trial_id].number
         self.searcher.fail(trial.trial_id, reason, detail)
         training = TRIAL_CONFIG.validate_python(trial.config["trial"]).training
-        self._track(
+        self.track(
             Outcome(
                 trial=number, state="failed", reason=reason, message=detail, ray_trial=trial.trial_id, training=training
             )
@@ -181,7 +209,9 @@ class SweepCallback(tune.Callback):
         self.progress.ended(number, "failed", reason)
         self.progress.note(f"trial {number} failed: {reason}: {detail}")
 
-    def _track(self, outcome: Outcome) -> None:
+    def track(self, outcome: Outcome) -> None:
+        """Have a trial that ended drawn, and shown in MLflow, each once."""
+        self.drawing.add(outcome.trial)
         if self.tracker is not None:
             self.tracker.ended(outcome)
 

@@ -7,9 +7,11 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
+from tune_runner.interruption import EXIT_CODE, catch_signals
 from tune_runner.options import parse
+from tune_runner.output import Output, flushed, say, usable_streams
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,23 +22,30 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = parse(sys.argv[1:] if arguments is None else arguments)
+    with usable_streams() as output, catch_signals():
+        logging.basicConfig(level=logging.INFO if given.verbose else logging.WARNING, format="%(message)s")
+        return flushed(output, _ended(given, output))
+
+
+def _ended(given: argparse.Namespace, output: Output) -> int:
+    """The exit code of what was asked for, with one line for what is known to go wrong."""
     from rich.console import Console
 
     from coftad.types import InputError
     from tune_runner.journal import DirectoryInUse, RecordingError
 
-    logging.basicConfig(level=logging.INFO if given.verbose else logging.WARNING, format="%(message)s")
-    console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
+    width = None if output.isatty() or "COLUMNS" in os.environ else 120
+    console = Console(file=cast(IO[str], output), width=width)
     try:
         return _run(given, console)
     except (InputError, RecordingError, DirectoryInUse) as error:
         if given.verbose:
             logging.exception("because")
-        print(error, file=sys.stderr)
+        say(str(error))
         return 2 if isinstance(error, InputError) else 1
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+        say("interrupted")
+        return EXIT_CODE
 
 
 def _run(given: argparse.Namespace, console: "Console") -> int:

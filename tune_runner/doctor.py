@@ -238,7 +238,6 @@ def _context_anew(directory: Path, tracking_uri: str | None, overrides: Sequence
     prepared = replace(prepared, spec=replace(prepared.spec, tracking=tracking))
     share = resources.share(prepared.spec.resources, resources.hardware(), prepared.spec.budget.trials)
     context = build_context.context(prepared, directory, share)
-    assert context is not None
     for name in (CONTEXT, IMAGES):  # else the sound one of the two would pass for both
         (directory / name).unlink(missing_ok=True)
     context.save()

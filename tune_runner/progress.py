@@ -9,6 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from tune_runner.output import tell
 from tune_runner.plan import duration
 from tune_runner.written import written_number
 
@@ -57,7 +58,7 @@ class Progress:
             )
 
     def note(self, text: str) -> None:
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        tell(self.console, text)
 
     def eta(self) -> str:
         here = self.done - self._before

@@ -1,11 +1,14 @@
 """The report of a sweep, made again beside it while it runs."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
 
-from tune_runner.journal import RecordingError
+from tune_runner.failures import described
+
+log = logging.getLogger(__name__)
 
 EVERY = 55.0  # seconds; making it takes some itself, and it should be no older than a minute
 _REST = 19  # times as long as it took: a large sweep's report must not take the driver's time
@@ -32,7 +35,8 @@ class Refresher:
         self._new.set()
 
     def _run(self) -> None:
-        wait, said = self._every, ""
+        wait = self._every
+        said: set[type[BaseException]] = set()
         while not self._over.wait(wait):
             if not self._new.is_set():
                 continue
@@ -40,8 +44,9 @@ class Refresher:
             start = time.monotonic()
             try:
                 self._make()
-            except (RecordingError, OSError) as error:  # the sweep itself will meet it, and stop for it
-                if str(error) != said:
-                    said = str(error)
-                    self._note(f"the report could not be made again: {error}")
+            except BaseException as error:  # whatever it is, the sweep goes on, and the next report may be made
+                log.info("the report could not be made", exc_info=True)
+                if type(error) not in said:
+                    said.add(type(error))
+                    self._note(f"the report could not be made again: {described(error)}")
             wait = max(self._every, _REST * (time.monotonic() - start))

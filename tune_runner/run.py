@@ -2,7 +2,6 @@
 
 import difflib
 import shlex
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -13,12 +12,15 @@ from coftad.types import InputError
 from tune_runner import environment, plan, validation
 from tune_runner.build_context import context
 from tune_runner.callback import Halt, SweepCallback
+from tune_runner.closing import Closing
 from tune_runner.commands import commands
 from tune_runner.directory import SPEC, write_spec
-from tune_runner.interruption import EXIT_CODE, on_interrupt
-from tune_runner.journal import RecordingError
+from tune_runner.drawing import Drawing
+from tune_runner.failures import described, reported
+from tune_runner.interruption import interruptible, on_interrupt
 from tune_runner.lock import driving
 from tune_runner.objective import metric_name
+from tune_runner.output import lost
 from tune_runner.plan import Prepared
 from tune_runner.progress import Progress
 from tune_runner.reconcile import STUDY, outcomes, reconcile
@@ -36,8 +38,6 @@ from tune_runner.trainable import CoftTrainable
 from tune_runner.transactions import JoinableStorage
 from tune_runner.trial_state import counts
 from tune_runner.tuning import fit
-
-_CLOSING = 25.0  # seconds that a slow tracker may hold up the end of a sweep
 
 
 def open_study(directory: Path, spec: SweepSpec) -> optuna.Study:
@@ -99,11 +99,19 @@ def drive(
     trainable: type[CoftTrainable] = CoftTrainable,
     *,
     told: bool = True,
+    halt: Halt | None = None,
 ) -> int:
-    """Run what is left of the sweep in `directory` on the Ray that is connected. trainable: another one than ours, for
-    benchmarks and tests. told: whether the report is printed, too."""
-    with driving(directory):
-        return _drive(prepared, directory, share, console, trainable, told)
+    """Run what is left of the sweep in `directory` on the Ray that is connected. The exit code.
+
+    trainable: another one than ours, for benchmarks and tests. told: whether the report and the command that goes on
+    are printed, too. halt: ends this sweep and others that it belongs to; default: one with this sweep's wall time.
+    Raises InputError, RecordingError, DirectoryInUse, and whatever else went wrong, after everything was closed.
+    """
+    halt = halt or Halt(prepared.spec.budget.wall_time, partial(lost, console))
+    resume = commands(prepared.spec, directory, None)["resume"] if told else ""
+    with driving(directory), on_interrupt(halt.interrupt, resume):
+        _drive(prepared, directory, share, console, trainable, halt, told)
+    return halt.code
 
 
 def _drive(
@@ -112,8 +120,10 @@ def _drive(
     share: Share,
     console: Console,
     trainable: type[CoftTrainable],
+    halt: Halt,
     told: bool,
-) -> int:
+) -> bool:
+    """Whether nothing is left to do."""
     spec = prepared.spec
     study = open_study(directory, spec)
     _same_inputs(study, prepared, directory)
@@ -136,34 +146,57 @@ def _drive(
         progress.note(f"{len(before.told)} trial(s) had finished when the last driver ended, and count")
     if before.queued:
         progress.note(f"{len(before.queued)} trial(s) were running when the last driver ended, and run again")
-    tracked = context(prepared, directory, share)
-    tracker = Tracker(tracked) if tracked is not None else None
-    if tracker is not None:
-        for outcome in outcomes(study, spec):
-            tracker.ended(outcome)  # those it knows, it passes over
-    halt = Halt(spec.budget.wall_time)
+    shown = context(prepared, directory, share)
+    drawing = Drawing(shown)
+    tracker = None if spec.tracking.uri is None else Tracker(shown, drawing)
 
     def make_report(*, measured: bool = True) -> tuple[Summary, list[Path]]:
         hints = commands(spec, directory, best_trial(study), tracker.page if tracker else "")
         return report.make(prepared, study, directory, hints, measured=measured)
 
     refresher = Refresher(partial(make_report, measured=False), progress.note)
-    callback = SweepCallback(prepared, searcher, Records(directory), tracker, progress, halt, refresher.ended)
-    left = 0
-    if searcher.remaining > 0:
-        try:
-            with on_interrupt(halt.stop), progress, refresher:
+    callback = SweepCallback(prepared, searcher, Records(directory), drawing, tracker, progress, halt, refresher.ended)
+    whole = False
+    with Closing(halt, callback, drawing, tracker, progress.note) as closing:
+        for outcome in outcomes(study, spec):
+            callback.track(outcome)  # what is drawn or known is passed over
+        if searcher.remaining > 0 and not halt.stop_all():
+            with progress, refresher:
                 fit(prepared, share, searcher, callback, halt, trainable)
-        finally:
-            if searcher.error is not None:
-                halt.stop("the study cannot be written", RecordingError(directory / STUDY, searcher.error))
-            left = callback.interrupt()
-        if searcher.exhausted:
-            progress.note("the space has no configuration left that was not tried")
-            progress.total = progress.done
-    if not left and progress.done >= progress.total:
-        _validate(prepared, study, directory, share, progress, halt, trainable)
-    return _finish(spec, directory, make_report, tracker, progress, halt, left, told)
+            if searcher.exhausted:
+                progress.note("the space has no configuration left that was not tried")
+                progress.total = progress.done
+        closing.end_trials()
+        whole = not closing.left and progress.done >= progress.total
+        if whole and halt.error is None:
+            whole = _validate(prepared, study, directory, share, progress, halt, trainable)
+        closing.draw(whole=whole)
+        if halt.error is None:
+            with interruptible():
+                summary, files = make_report()
+                if told:
+                    report.show(summary, directory, console)
+            if tracker is not None:
+                tracker.finish(_headline(summary), [*files, directory / SPEC], "FINISHED" if whole else "KILLED")
+    if tracker is not None and tracker.unsent:
+        sends = f"--sync {shlex.quote(str(directory))} sends them"
+        progress.note(f"{tracker.unsent} run(s) are not in MLflow yet ({tracker.problem}); {sends}")
+    if halt.error is not None:
+        error, halt.error = halt.error, reported(halt.error, directory)
+        _tell_rest(spec, directory, progress, described(halt.error), told)
+        if halt.error is error:
+            raise error
+        raise halt.error from error
+    halt.incomplete |= not whole
+    if halt.code or not whole:
+        _tell_rest(spec, directory, progress, halt.reason or "not all trials could be run", told)
+    return whole
+
+
+def _tell_rest(spec: SweepSpec, directory: Path, progress: Progress, why: str, told: bool) -> None:
+    """Why a sweep stopped, and how to go on."""
+    go_on = f". What was finished is kept; to go on: {commands(spec, directory, None)['resume']}" if told else ""
+    progress.note(f"{'' if told else f'{spec.name} '}stopped before the end: {why}{go_on}")
 
 
 def _validate(
@@ -174,56 +207,21 @@ def _validate(
     progress: Progress,
     halt: Halt,
     trainable: type[CoftTrainable],
-) -> None:
-    """Run the best configuration and the reference on fresh episodes, if that was asked for."""
+) -> bool:
+    """Run the best configuration and the reference on fresh episodes, if that was asked for. Whether all of that is
+    done."""
     asked, best = prepared.spec.validation, best_trial(study)
-    if asked.episodes == 0 or best is None or halt.error is not None:
-        return
+    if asked.episodes == 0 or best is None:
+        return True
+    if halt.stop_all():
+        return False
     spec = validation.specification(prepared.spec, study.trials[best], halt.left)
     folder = validation.folder(directory, best, asked)
     progress.note(f"trial {best} is the best; validating it on {asked.episodes} fresh support set(s)")
-    try:
-        write_spec(spec, folder)
-        code = drive(validation.prepare(prepared, spec), folder, share, progress.console, trainable, told=False)
-    except (InputError, RecordingError) as error:
-        halt.stop("the validation failed", error)
-    else:
-        if code == EXIT_CODE:
-            halt.stop("interrupted")
-
-
-def _finish(
-    spec: SweepSpec,
-    directory: Path,
-    make_report: Callable[[], tuple[Summary, list[Path]]],
-    tracker: Tracker | None,
-    progress: Progress,
-    halt: Halt,
-    left: int,
-    told: bool,
-) -> int:
-    """Report, close the tracker, and say how to go on. The exit code: 0 for a whole sweep, 130 for a part of one."""
-    whole = not left and progress.done >= progress.total
-    if halt.error is None:
-        summary, files = make_report()
-        if told:
-            report.show(summary, directory, progress.console)
-        if tracker is not None:
-            tracker.finish(_headline(summary), [*files, directory / SPEC], "FINISHED" if whole else "KILLED")
-    if tracker is not None and (unsent := tracker.close(_CLOSING)):
-        sends = f"--sync {shlex.quote(str(directory))} sends them"
-        progress.note(f"{unsent} run(s) are not in MLflow yet ({tracker.problem}); {sends}")
-    if halt.error is not None:
-        known = isinstance(halt.error, InputError | RecordingError)
-        raise halt.error if known else RecordingError(directory, halt.error) from halt.error
-    interrupted = halt.reason.startswith("interrupted")
-    if left or not whole or interrupted:
-        why = halt.reason or "not all trials could be run"
-        progress.note(
-            f"stopped before the end: {why}. What was finished is kept; to go on: "
-            f"{commands(spec, directory, None)['resume']}"
-        )
-    return EXIT_CODE if interrupted else 0
+    write_spec(spec, folder)
+    with driving(folder):
+        fresh = validation.prepare(prepared, spec)
+        return _drive(fresh, folder, share, progress.console, trainable, halt, told=False)
 
 
 def _headline(summary: Summary) -> dict[str, float | int | str]:

@@ -7,13 +7,14 @@ broken costs nothing but runs that arrive later: when it is back, or with `sync`
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tune_runner import child_run
 from tune_runner.context import Outcome, SweepContext
 from tune_runner.directory import artifact_folder
+from tune_runner.drawing import Drawing
 from tune_runner.journal import RecordingError
 from tune_runner.ledger import PARENT, Finish, Ledger, ParentStatus
 from tune_runner.mlflow_store import Store, is_permanent, page, prepare_environment
@@ -23,6 +24,7 @@ from tune_runner.redact import redact
 log = logging.getLogger(__name__)
 
 _MOST_FAILURES = 5  # in a row, while closing and although MLflow can be reached
+_LAST_CALL = 5.0  # seconds, when the time to close is over: the run that is being sent, and the end of the sweep's own
 
 
 class Tracker:
@@ -33,9 +35,17 @@ class Tracker:
     """
 
     def __init__(
-        self, context: SweepContext, *, live: bool = True, first_retry: float = 0.5, longest_retry: float = 30.0
+        self,
+        context: SweepContext,
+        drawing: Drawing | None = None,
+        *,
+        live: bool = True,
+        first_retry: float = 0.5,
+        longest_retry: float = 30.0,
     ) -> None:
-        """live: a sweep is going on, so its run is set to running. Retries (seconds) double from first to longest."""
+        """drawing: of the sweep's artifacts, which runs are sent with, and which whoever made it closes; default: one
+        of its own. live: a sweep is going on, so its run is set to running. Retries (seconds) double from first to
+        longest."""
         self._context = context
         self._live = live
         self._retries = (first_retry, longest_retry)
@@ -43,12 +53,12 @@ class Tracker:
         self._ledger = Ledger(context.directory, context.destination, context.name)
         self._look = self._ledger.contacted  # runs may exist that an earlier process could not note
         self._changed = threading.Condition()
-        self._undrawn: dict[int, None] = dict.fromkeys(self._ledger.pending)
         self._refused: dict[int, str] = {}
         self._problem = ""
         self._sent = 0
         self._saved = not live  # `sync` read the context, perhaps for another MLflow than the sweep's own
-        self._closing = self._stop = self._finished = False
+        self._closing = self._hurry = self._stop = self._finished = False
+        self._unfinished: ParentStatus = "KILLED"  # of the sweep's run, where `finish` was not called
         self._store: Store | None = None
         self._parent = self._experiment = ""
         self._parent_running = False
@@ -58,6 +68,11 @@ class Tracker:
         self._delay = 0.0
         self._retry_at = 0.0
         prepare_environment()
+        self._owns_drawing = drawing is None
+        self._drawing = drawing or Drawing(context)
+        for trial in self._ledger.pending:
+            self._drawing.add(trial)
+        self._drawing.listen(self._wake)
         self._thread = threading.Thread(target=self._work, name="mlflow-tracker", daemon=True)
         self._thread.start()
 
@@ -97,7 +112,7 @@ class Tracker:
         with self._changed:
             new = self._ledger.ended(outcome)
             if new:
-                self._undrawn[outcome.trial] = None
+                self._drawing.add(outcome.trial)
                 self._changed.notify_all()
             return new
 
@@ -113,21 +128,34 @@ class Tracker:
             self._finished = True
             self._changed.notify_all()
 
-    def close(self, timeout: float = 30.0) -> int:
-        """Send what is left, end the sweep's run (as killed, where `finish` was not called) and stop.
+    def close(self, timeout: float = 30.0, status: ParentStatus = "KILLED") -> int:
+        """Send what is left, end the sweep's run (with `status`, where `finish` was not called) and stop.
 
         An MLflow that does not answer is tried once more, not waited for. Returns `unsent` after at most `timeout`
-        seconds; `sync` sends the rest later.
+        seconds, and five more in which the sweep's run is ended although not all was sent; `sync` sends the rest later.
         """
+        deadline = time.monotonic() + timeout
         with self._changed:
             self._closing = True
+            self._unfinished = status
             self._retry_at = 0.0
             self._changed.notify_all()
-        self._thread.join(timeout)
+        if self._owns_drawing:
+            self._drawing.close(timeout)
+        self._thread.join(max(0.0, deadline - time.monotonic()))
+        if self._thread.is_alive():
+            with self._changed:
+                self._hurry = True
+                self._changed.notify_all()
+            self._thread.join(_LAST_CALL)
         with self._changed:
             self._stop = True
             self._changed.notify_all()
         return self.unsent
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
 
     def _work(self) -> None:
         try:
@@ -152,20 +180,30 @@ class Tracker:
                     return
 
     def _is_done(self) -> bool:
-        return self._next(now=float("inf")) is None
+        return self._next(now=float("inf")) is None and (self._hurry or not self._waits())
+
+    def _waits(self) -> bool:
+        """Whether there are runs that go without their pictures so far."""
+        return not self._drawing.over and any(not self._drawing.tried(trial) for trial in self._sendable())
+
+    def _sendable(self) -> Iterator[int]:
+        """Trials that ended, and that MLflow neither has nor refused."""
+        return (trial for trial in self._ledger.pending if trial not in self._refused)
 
     def _next(self, now: float | None = None) -> Callable[[], None] | None:
         """The next piece of work; None while there is none, or MLflow is given a rest."""
+        if self._hurry:
+            return self._end_parent if self._store is not None and self._parent_running else None
         if not self._saved:
             return self._save
-        if self._undrawn:
-            return self._draw
         if (time.monotonic() if now is None else now) < self._retry_at:
             return None
         if self._store is None:
             return self._connect
-        if any(trial not in self._refused for trial in self._ledger.pending):
+        if any(map(self._drawing.tried, self._sendable())):
             return self._send
+        if self._waits():
+            return None
         if self._ledger.finish is not None and not self._ledger.finish_sent:
             return self._send_finish
         if self._closing and self._lost:
@@ -198,20 +236,6 @@ class Tracker:
         except RecordingError as error:
             log.warning("`sync` will not work from this directory alone: %s", error)
 
-    def _draw(self) -> None:
-        with self._changed:
-            trial = next(iter(self._undrawn))
-            del self._undrawn[trial]
-        folder = artifact_folder(self._context.directory, trial)
-        if folder.is_dir():
-            return
-        try:
-            episodes = self._records.of(trial)
-            if episodes:
-                child_run.draw(self._context, self._records, episodes, folder)
-        except Exception as error:  # a picture is worth less than its run
-            log.warning("trial %d has no pictures: %s: %s", trial, type(error).__name__, error)
-
     def _connect(self) -> None:
         store = Store(self._context, self._ledger.sweep_id)
         look = self._look
@@ -224,7 +248,8 @@ class Tracker:
             log.warning("MLflow lost the runs of this sweep: all are sent again")
             with self._changed:
                 self._ledger.forget()
-                self._undrawn |= dict.fromkeys(self._ledger.pending)
+                for trial in self._ledger.pending:
+                    self._drawing.add(trial)
             return
         self._experiment = store.experiment_id
         self._ledger.run(PARENT, self._parent)
@@ -237,8 +262,8 @@ class Tracker:
     def _send(self) -> None:
         assert self._store is not None
         with self._changed:
-            outcome = next(outcome for outcome in self._ledger.pending.values() if outcome.trial not in self._refused)
-        trial = outcome.trial
+            trial = next(filter(self._drawing.tried, self._sendable()))
+            outcome = self._ledger.pending[trial]
         try:
             content, episodes = self._content(outcome)
         except Exception as error:  # damaged records, not MLflow: trying again does not help
@@ -306,7 +331,7 @@ class Tracker:
         assert self._store is not None
         finish = self._ledger.finish
         ended = finish is not None and (self._finished or not self._live)  # not the end before it was resumed
-        self._store.end(self._parent, finish.status if finish is not None and ended else "KILLED")
+        self._store.end(self._parent, finish.status if finish is not None and ended else self._unfinished)
         self._parent_running = False
 
     def _reached(self) -> None:
@@ -337,8 +362,10 @@ def sync(
     try:
         for outcome in outcomes:
             tracker.ended(outcome)
-    finally:
         unsent = tracker.close(timeout)
+    except BaseException:  # Ctrl-C, for one
+        tracker.close(0)
+        raise
     return SyncReport(sent=tracker.sent, unsent=unsent, problem=tracker.problem)
 
 

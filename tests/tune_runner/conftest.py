@@ -7,6 +7,7 @@ from mlflow import MlflowClient
 
 from tests.tune_runner import planted
 from tests.tune_runner.doctored import Shown
+from tests.tune_runner.driven import Driven
 from tests.tune_runner.sweep_files import Files
 from tests.tune_runner.tiny import Shell
 from tests.tune_runner.tracked import sweep as noise
@@ -34,6 +35,11 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def uri(tmp_path: Path, empty_database: bytes) -> str:
     (tmp_path / "mlflow.db").write_bytes(empty_database)
     return f"sqlite:///{tmp_path}/mlflow.db"
+
+
+@pytest.fixture
+def driven(tmp_path: Path, uri: str, monkeypatch: pytest.MonkeyPatch) -> Driven:
+    return Driven(tmp_path, uri, monkeypatch)
 
 
 @pytest.fixture

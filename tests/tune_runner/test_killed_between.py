@@ -27,7 +27,7 @@ sys.exit(cli.main(sys.argv[1:]))
 
 
 @pytest.mark.parametrize(
-    "where", ["searcher.StudySearcher.complete", "callback.SweepCallback._track"], ids=["untold", "untracked"]
+    "where", ["searcher.StudySearcher.complete", "callback.SweepCallback.track"], ids=["untold", "untracked"]
 )
 def test_a_finished_trial_is_neither_repeated_nor_lost(shell, where):
     path = shell.write()

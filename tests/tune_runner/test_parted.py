@@ -1,11 +1,15 @@
 """A file with `parts`, run through real Ray workers."""
 
 import json
+import os
 import shutil
+import signal
 
 import pytest
 
 from tests.tune_runner.tiny import TINY
+from tune_runner import parted
+from tune_runner.commands import resumption
 from tune_runner.parts_index import read_index
 from tune_runner.reconcile import load_study
 
@@ -76,3 +80,39 @@ def test_parts_run_one_after_the_other_and_lacking_ones_are_told_and_left_out(sh
         assert "solder_0" in told.stdout
         assert "solder_2" in told.stdout
     assert all((directory / part / "report.html").is_file() for part in ("solder_0", "solder_2"))
+
+
+OF_STEPS = {"space": {"n_a": {"choice": [1, 3]}}, "parts": {"trainer.steps": [0, 2, 4]}, "episodes": 1}
+
+
+def begun(directory):
+    return [trials(directory / entry.folder) > 0 for entry in read_index(directory)]
+
+
+def test_parts_without_any_time_left_are_not_begun_and_can_be_resumed(driven):
+    driven.on("ended", lambda: driven.spend(7200))
+    assert driven.start(**OF_STEPS, budget={"trials": 1, "wall_time": "1h"}) == 0
+    assert begun(driven.directory) == [True, False, False]
+    assert len(driven.halts) == 1, "Ray was not asked for the others"
+    assert driven.text.count("not begun") == 2
+    assert "the wall-time budget is spent" in driven.text
+    assert f"--resume {driven.directory}" in driven.text
+    assert driven.resume() == 0
+    assert begun(driven.directory) == [True, True, True]
+
+
+def test_an_interrupt_between_parts_ends_all_of_them(driven):
+    driven.before(parted.resources, "share", lambda: os.kill(os.getpid(), signal.SIGINT))
+    assert driven.start(**OF_STEPS, budget={"trials": 1}) == 130
+    assert f"to go on with all parts: {resumption(driven.directory)}" in driven.text
+    assert not any(begun(driven.directory)[1:])
+    assert driven.resume() == 0
+    assert begun(driven.directory) == [True, True, True]
+
+
+def test_an_exception_in_a_part_closes_it_and_says_how_to_go_on_with_all(driven):
+    driven.on("begun", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        driven.start(**OF_STEPS, budget={"trials": 1})
+    assert f"to go on with all parts: {resumption(driven.directory)}" in driven.text
+    assert "RUNNING" not in driven.runs().values()

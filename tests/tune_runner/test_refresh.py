@@ -3,6 +3,9 @@
 import threading
 import time
 
+import pytest
+from optuna.exceptions import StorageInternalError
+
 from tests.mlflow_server import until
 from tune_runner.refresh import Refresher
 
@@ -47,3 +50,22 @@ def test_a_disk_that_is_full_is_said_once_and_it_goes_on():
             time.sleep(0.01)
     assert len(said) == 1
     assert "No space left on device" in said[0]
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("a bug"), StorageInternalError("database is locked\n[SQL: ...]"), SystemExit(1), KeyError()]
+)
+def test_it_survives_anything_and_says_each_kind_once(error):
+    said, tried = [], []
+
+    def make():
+        tried.append(1)
+        raise error if len(tried) < 4 else OSError(28, "No space left on device")
+
+    with Refresher(make, said.append, every=0.01) as refresher:
+        while len(tried) < 6:
+            refresher.ended()
+            time.sleep(0.01)
+    assert len(said) == 2
+    assert type(error).__name__ in said[0]
+    assert "\n" not in said[0]
