@@ -6,7 +6,6 @@ import gzip
 import io
 import json
 import re
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pyarrow.parquet
@@ -19,7 +18,6 @@ from tune_runner.progress import Progress, short
 from tune_runner.study import page, report
 from tune_runner.study.listing import Runs, listing
 from tune_runner.study.panels import looking_around
-from tune_runner.study.summary import summarise
 from tune_runner.study.tables import write_tables
 from tune_runner.written import written_trials
 
@@ -114,10 +112,7 @@ def test_optunas_figures(sweep, trials):
 
 
 def test_the_page_and_what_is_packed_in_it(sweep):
-    """But for the findings, whose names are those that the summary gives them."""
-    summary = summarise(sweep.prepared, sweep.study, sweep.records, {})
-    bare = replace(summary, effects=[], too_few=[], branches=[], means=[], interactions=[])
-    page.write(bare, sweep.prepared, sweep.study, sweep.records)
+    report.make(sweep.prepared, sweep.study, sweep.directory, {})
     html = (sweep.directory / page.HTML).read_text()
     packed = re.findall(r'<script type="text/plain"(?: id="(\w+)")?>([^<]*)</script>', html)
     assert len(packed) > 3
@@ -127,6 +122,8 @@ def test_the_page_and_what_is_packed_in_it(sweep):
     summary = json.loads((sweep.directory / page.JSON).read_text())
     row = summary["best"]["row"]
     assert ("epsilon" in row) == (row["scorer"] == "gaussian")
+    for path in (sweep.directory / page.JSON, *sweep.directory.glob("*.csv")):
+        assert not COMPLEMENT.search(path.read_text()), path.name
 
 
 def test_the_live_table(tmp_path):
