@@ -74,12 +74,12 @@ def _gain(comparison: Versus) -> str:
     """What fine-tuning did to one configuration."""
     if not comparison.shown:
         return (
-            f"Fine-tuning {comparison.one} is not shown to change AUROC: {_difference(comparison)} points against "
-            f"{comparison.other} ({_evidence(comparison)})."
+            f"With {comparison.one}, fine-tuning is not shown to change AUROC: {_difference(comparison)} points "
+            f"against {comparison.other} ({_evidence(comparison)})."
         )
     does = "gains" if comparison.difference > 0 else "loses"
     return (
-        f"Fine-tuning {comparison.one} {does} {_size(comparison)} points against {comparison.other} "
+        f"With {comparison.one}, fine-tuning {does} {_size(comparison)} points against {comparison.other} "
         f"({_evidence(comparison)})."
     )
 

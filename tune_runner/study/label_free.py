@@ -6,9 +6,9 @@ there. Nothing here chooses what the sweep reports as its best.
 A criterion meets a configuration at the row that it would choose there, by its mean over episodes; of equal rows, as
 those that differ in scoring values only are to compactness and loss, that is the first. The rank correlation is
 between the criterion and test AUROC at these rows, over at most MOST configurations, drawn with the seed where there
-are more; its interval is a bootstrap over them, in which the network before fine-tuning counts once. What is lost
-compares two choices among all rows of all configurations, the criterion's and the one with the highest AUROC on
-`search`; both were chosen among many, for which its interval allows. With `holdout: 0` the latter has seen the test
+are more; the network before fine-tuning counts once. Its interval and p-value allow for the number of criteria. What
+is lost compares two choices among all rows of all configurations, the criterion's and the one with the highest AUROC
+on `search`; both were chosen among many, for which its interval allows. With `holdout: 0` the latter has seen the test
 images, and what is lost comes out too large.
 """
 
@@ -17,12 +17,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
-from scipy.stats import rankdata, spearmanr
+from scipy.stats import spearmanr
 
 from coftad.criteria import SIGNS
-from coftad.metrics import Floats, interval
+from coftad.metrics import Floats
 from coftad.seeding import numpy_generator
 from coftad.types import Criterion
 from tune_runner.plan import Prepared
@@ -30,11 +29,12 @@ from tune_runner.records import Records
 from tune_runner.study import evidence
 from tune_runner.study.effects import FEWEST_BETWEEN
 from tune_runner.study.episode_noise import EpisodeNoise
+from tune_runner.study.evidence import Component, Estimate
 from tune_runner.study.scored import MEASURED, aurocs_on_test, measured
 from tune_runner.study.versus import FEWEST_EPISODES, difference
 
 MOST = 500  # configurations; the interval of a rank correlation is narrow there, and each costs its scores' reading
-_RESAMPLES = 1000
+_NEARLY = 1 - 1e-9  # a correlation of 1 has no Fisher's z
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,12 @@ class Verdict:
     chosen_trial: int | None = None
     chosen_row: dict[str, Any] | None = None
     lost_p: float | None = None
+    correlation_p: float | None = None
+
+    @property
+    def ranks(self) -> bool:
+        """Whether the criterion is shown to rank configurations as AUROC does, or against it."""
+        return self.correlation_interval is not None and evidence.shown(self.correlation_p, self.correlation_interval)
 
     @property
     def shown(self) -> bool:
@@ -96,11 +102,11 @@ def verdicts(
         judged = choices[:MOST]
         for number in {each.trial.number for each in judged} - aurocs.keys():
             aurocs[number] = aurocs_on_test(prepared, records, number).mean(0)
-        correlation, between = _correlation(
+        correlation = _correlation(
             np.array([each.value for each in judged]),
             np.array([aurocs[each.trial.number][each.row] for each in judged]),
-            numpy_generator(seed, "label-free", criterion),
         )
+        ranks = (None, None, None) if correlation is None else _on_its_scale(correlation)
         own = max(choices, key=_rank)
         lost, lost_between, p = _lost(prepared, records, max(by_labels, key=_rank), own, noise, family)
         found.append(
@@ -108,13 +114,14 @@ def verdicts(
                 criterion,
                 len(choices),
                 FEWEST_BETWEEN,
-                correlation,
-                between,
+                ranks[0],
+                ranks[1],
                 lost,
                 lost_between,
                 own.trial.number,
                 _settings(own),
                 p,
+                ranks[2],
             )
         )
     return found
@@ -157,22 +164,20 @@ def _settings(choice: _Choice) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name not in MEASURED}
 
 
-def _correlation(
-    values: Floats, aurocs: Floats, generator: np.random.Generator
-) -> tuple[float, tuple[float, float]] | tuple[None, None]:
-    """Spearman's, and its interval; a resample in which all are alike ranks nothing, and counts as 0."""
+def _correlation(values: Floats, aurocs: Floats) -> Estimate | None:
+    """Spearman's, on the scale of Fisher's z, where its variance is Bonett and Wright's (Psychometrika 65, 2000); None
+    where all are alike."""
     if np.ptp(values) == 0 or np.ptp(aurocs) == 0:
-        return None, None
-    drawn = generator.integers(len(values), size=(_RESAMPLES, len(values)))
-    ranks = [_centred(rankdata(each[drawn], axis=1)) for each in (values, aurocs)]
-    product = np.multiply(*ranks).sum(1)
-    size = np.sqrt(np.multiply(*(np.square(each).sum(1) for each in ranks)))
-    samples = np.divide(product, size, out=np.zeros_like(product), where=size > 0)
-    return float(spearmanr(values, aurocs).statistic), interval(samples)
+        return None
+    correlation = float(np.clip(spearmanr(values, aurocs).statistic, -_NEARLY, _NEARLY))
+    return Estimate.of(
+        float(np.arctanh(correlation)), [Component((1 + correlation**2 / 2) / (len(values) - 3), len(values) - 2)]
+    )
 
 
-def _centred(ranks_RN: NDArray[np.float64]) -> NDArray[np.float64]:
-    return ranks_RN - ranks_RN.mean(1, keepdims=True)
+def _on_its_scale(estimate: Estimate) -> tuple[float, tuple[float, float], float]:
+    low, high = np.tanh(estimate.interval(len(SIGNS)))
+    return float(np.tanh(estimate.difference)), (float(low), float(high)), estimate.p(len(SIGNS))
 
 
 def _lost(

@@ -57,7 +57,7 @@ def write(
         trials=listing(written_trials(prepared.spec.space, ended), newest_runs(directory)),
         command=reproduction(directory, "{trial}") + moved(prepared.spec, directory),
         yaml=(directory / "sweep.yaml").read_text() if (directory / "sweep.yaml").exists() else "",
-        recorded="environment" in study.user_attrs,
+        recorded=bool(study.user_attrs.get("environment")),
         environment=study.user_attrs.get("environment") or environment.here(),
         digests={what: study.user_attrs[what] for what in ("images", "weights") if study.user_attrs.get(what)},
         beside=[*beside, *stills],

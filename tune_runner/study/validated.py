@@ -24,7 +24,7 @@ from tune_runner.study.untrained import against_untrained
 from tune_runner.study.versus import Side, Versus, corrected, versus
 from tune_runner.study.words import text
 
-BEST = "the best"
+BEST = "the best settings"
 
 
 @dataclass(frozen=True)

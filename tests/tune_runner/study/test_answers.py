@@ -32,7 +32,7 @@ FLAT = Effect("lambda_pp", "> 1", "<= 1", 0.01, (-0.02, 0.03), 40, False, 0.6)
 
 def versus(**changes):
     made = {
-        "one": "the best", "other": PAPERS, "auroc": 0.969, "other_auroc": 0.93, "difference": 0.039,
+        "one": "the best settings", "other": PAPERS, "auroc": 0.969, "other_auroc": 0.93, "difference": 0.039,
         "interval": (0.01, 0.068), "better_in": 5, "of": 5, "p": 0.01,
     }  # fmt: skip
     return Versus(**{**made, **changes})
@@ -105,12 +105,12 @@ def test_where_fine_tuning_gains_and_loses_is_said():
     loses = versus(one=PAPERS, other=before, **WORSE)
     good = said(fine_tuning=(loses, gains))[0]
     assert (
-        f"Fine-tuning the paper's settings loses 2.0 [1.0, 3.0] points against {before} (better on "
+        f"With the paper's settings, fine-tuning loses 2.0 [1.0, 3.0] points against {before} (better on "
         f"5 of 5 support sets, "
-        "p = 0.01). Fine-tuning the best gains 4.0 [1.0, 7.0] points against" in good
+        "p = 0.01). With the best settings, fine-tuning gains 4.0 [1.0, 7.0] points against" in good
     )
     unsure = said(fine_tuning=(versus(other=before, **NONE),))[0]
-    assert "Fine-tuning the best is not shown to change AUROC: +1.0 [-1.0, +3.0] points against" in unsure
+    assert "With the best settings, fine-tuning is not shown to change AUROC: +1.0 [-1.0, +3.0]" in unsure
 
 
 def test_an_untrained_best_is_called_that():
@@ -166,7 +166,7 @@ def test_only_what_was_shown_is_confirmed_or_not(before, now, verdict):
 def test_fine_tuning_is_judged_on_fresh_support_sets_too():
     gain = versus(other="the same network before fine-tuning")
     assert (
-        "Fine-tuning the best gains 3.9 [1.0, 6.8] points against"
+        "With the best settings, fine-tuning gains 3.9 [1.0, 6.8] points against"
         in said(validation=Validated(5, versus(), (), gain))[2]
     )
 

@@ -147,6 +147,7 @@ def test_text_is_text(sweep, found):
 
 def test_the_specification_and_digests_are_on_it(sweep, found):
     sweep.study.set_user_attr("images", {"all": "f" * 64})
+    sweep.study.set_user_attr("environment", {})  # as of a study of an earlier version
     text = written(sweep, found)
     assert "lambda_pp:\n    uniform: [0.0, 1.5]" in text
     assert "f" * 64 in text
