@@ -10,6 +10,7 @@ import optuna
 
 from coftad.types import InputError
 from tune_runner import plan
+from tune_runner.as_begun import as_begun
 from tune_runner.directory import SPEC
 from tune_runner.plan import Prepared
 from tune_runner.reconcile import load_study
@@ -46,7 +47,7 @@ def reopen(directory: Path, command: str, overrides: Sequence[str] = ()) -> tupl
         except InputError as error:
             problems.append(error)
         else:
-            return Prepared(spec, image_set, episodes, weights={}), study
+            return Prepared(as_begun(spec, study), image_set, episodes, weights={}), study
     raise problems[0]
 
 

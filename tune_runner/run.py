@@ -2,6 +2,7 @@
 
 import difflib
 import shlex
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from rich.console import Console
 
 from coftad.types import InputError
 from tune_runner import environment, plan, validation
+from tune_runner.as_begun import as_begun
 from tune_runner.build_context import context
 from tune_runner.callback import Halt, SweepCallback
 from tune_runner.closing import Closing
@@ -128,7 +130,8 @@ def _drive(
     study = open_study(directory, spec)
     _same_inputs(study, prepared, directory)
     before = reconcile(study, Records(directory), episodes=spec.episodes, objective=spec.objective)
-    searcher = StudySearcher(study, spec)
+    begun = replace(prepared, spec=as_begun(spec, study))
+    searcher = StudySearcher(study, begun.spec)
     ended = [trial for trial in study.get_trials(deepcopy=False) if counts(trial)]
     progress = Progress(
         console,
@@ -152,7 +155,7 @@ def _drive(
 
     def make_report(*, measured: bool = True) -> tuple[Summary, list[Path]]:
         hints = commands(spec, directory, best_trial(study), tracker.page if tracker else "")
-        return report.make(prepared, study, directory, hints, measured=measured)
+        return report.make(begun, study, directory, hints, measured=measured)
 
     refresher = Refresher(partial(make_report, measured=False), progress.note)
     callback = SweepCallback(prepared, searcher, Records(directory), drawing, tracker, progress, halt, refresher.ended)

@@ -25,7 +25,7 @@ from tune_runner.reopening import reopen
 from tune_runner.study import evidence
 from tune_runner.study.episode_noise import EpisodeNoise
 from tune_runner.study.evidence import Component, Estimate
-from tune_runner.study.reference import departures, reference_row, reference_trial
+from tune_runner.study.reference import departures, papers_training, reference_row, reference_trial
 from tune_runner.study.scored import MEASURED, Measured, completed, measured
 from tune_runner.study.trainings import trainings
 from tune_runner.study.versus import FEWEST_EPISODES, difference, noise_on_test
@@ -153,7 +153,8 @@ def papers(sweep: Sweep) -> Papers | None:
         return None
     row = reference_row(trial.user_attrs["rows"], sweep.prepared.spec.search.reference)
     record = sweep.records.of(trial.number)[0]
-    return Papers(_loss(sweep, trial, row), departures(record.training, record.rows[row].scoring))
+    paper = papers_training(sweep.prepared.spec)
+    return Papers(_loss(sweep, trial, row), departures(record.training, record.rows[row].scoring, paper))
 
 
 def mean(losses: Sequence[Loss]) -> Loss:

@@ -2,15 +2,18 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from optuna.trial import FrozenTrial
 
 from coftad.types import FineTuning, Scoring
-from tune_runner.designs import complete, key
+from tune_runner.designs import complete, fields_of, key
 from tune_runner.spec import DEFAULT_STEPS, SweepSpec
+from tune_runner.yaml_lines import shown
 
 _PAPERS = Scoring()
+_MOST_NAMED = 3  # departures, in a name that stands in a sentence
 
 
 def reference_trial(spec: SweepSpec, trials: Iterable[FrozenTrial]) -> FrozenTrial | None:
@@ -41,9 +44,25 @@ def reference_row(rows: Sequence[Mapping[str, Any]], named: Mapping[str, Any] | 
     return min(range(len(rows)), key=away)
 
 
-def departures(training: FineTuning, scoring: Scoring) -> dict[str, Any]:
+def called(spec: SweepSpec) -> str:
+    """The reference in sentences and tables: the paper's settings only where its training has them."""
+    if spec.search.reference:
+        return "the reference"
+    training = spec.config(fields_of(spec.space, complete(spec.space, {}, {}))).training
+    apart = [f"{name} {shown(value)}" for name, value in departures(training, _PAPERS, papers_training(spec)).items()]
+    more = [f"{len(apart) - _MOST_NAMED} more"] if len(apart) > _MOST_NAMED else []
+    listed = [*apart[:_MOST_NAMED], *more]
+    return "the paper's settings" + (f" but for {' and '.join(listed)}" if listed else "")
+
+
+def papers_training(spec: SweepSpec) -> FineTuning:
+    """The paper's, with the family of positive views that it has for such a data set."""
+    return replace(FineTuning(), positive_augmentation=spec.dataset.source.positive_augmentation)
+
+
+def departures(training: FineTuning, scoring: Scoring, paper: FineTuning = FineTuning()) -> dict[str, Any]:  # noqa: B008
     """The fields in which a configuration is not the paper's, with its values."""
-    theirs = {**vars(FineTuning()), **vars(Scoring())}
+    theirs = {**vars(paper), **vars(Scoring())}
     return {
         name: value for name, value in {**vars(training), **vars(scoring)}.items() if not _equal(value, theirs[name])
     }

@@ -12,13 +12,14 @@ from typing import Any
 from optuna.trial import FrozenTrial
 
 from tune_runner import validation
+from tune_runner.as_begun import as_begun
 from tune_runner.designs import between, complete, fields_of, key
 from tune_runner.plan import Prepared
 from tune_runner.reconcile import load_study
 from tune_runner.records import Records
 from tune_runner.spec import load
 from tune_runner.study.episode_noise import EpisodeNoise
-from tune_runner.study.reference import reference_row, reference_trial
+from tune_runner.study.reference import called, reference_row, reference_trial
 from tune_runner.study.scored import completed, rows
 from tune_runner.study.untrained import against_untrained
 from tune_runner.study.versus import Side, Versus, corrected, versus
@@ -53,7 +54,7 @@ def against_reference(
     if reference is None:
         return None
     named = prepared.spec.search.reference
-    sides = _side(BEST, best, records, named, best), _side(_called(named), reference, records, named)
+    sides = _side(BEST, best, records, named, best), _side(called(prepared.spec), reference, records, named)
     if (best.number, sides[0].row) == (reference.number, sides[1].row):
         return None
     return versus(prepared, records, *sides, noise, family=candidates)
@@ -71,7 +72,7 @@ def fine_tuning(
     reference, named = reference_trial(prepared.spec, trials), prepared.spec.search.reference
     sides = [(_side(BEST, best, records, named, best), candidates)]
     if reference is not None:
-        side = _side(_called(named), reference, records, named)
+        side = _side(called(prepared.spec), reference, records, named)
         if (reference.number, side.row) != (best.number, sides[0][0].row):
             sides.insert(0, (side, 1))
     against = [against_untrained(prepared, records, side, noise, family=family) for side, family in sides]
@@ -89,7 +90,7 @@ def _read(prepared: Prepared, best: FrozenTrial, folder: Path, noise: EpisodeNoi
     study = load_study(folder)
     if study is None:
         return None
-    spec = load(folder / "sweep.yaml", ["tracking.uri=null"])
+    spec = as_begun(load(folder / "sweep.yaml", ["tracking.uri=null"]), study)
     again, records = validation.prepare(prepared, spec), Records(folder)
     trials = {key(trial.params): trial for trial in completed(study)}
     fields = fields_of(spec.space, best.params)
@@ -102,7 +103,7 @@ def _read(prepared: Prepared, best: FrozenTrial, folder: Path, noise: EpisodeNoi
 
     end = complete(spec.space, fields, {})
     there = side(BEST, end, own_row=True)
-    here = side(_called(spec.search.reference), complete(spec.space, spec.search.reference, {}))
+    here = side(called(spec), complete(spec.space, spec.search.reference, {}))
     if there is None or here is None:
         return None
     path = [side(name, point) for name, point in between(spec.space, spec.search.reference, fields)]
@@ -124,10 +125,6 @@ def _side(
     found = rows(episodes[0]) if episodes else []
     row = found.index(like.user_attrs["best_row"]) if like is not None else reference_row(found, named) if found else 0
     return Side(name, episodes, row)
-
-
-def _called(named: Mapping[str, Any]) -> str:
-    return "the reference" if named else "the paper's settings"
 
 
 def _scored(side: Side, reference: int) -> str:

@@ -1,12 +1,14 @@
 """Which trial and which of its rows stand for the paper."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
+from coftad.datasets.flowers17 import Flowers17
 from coftad.types import FineTuning, Scoring
 from tests.tune_runner.planted import begin
-from tune_runner.study.reference import departures, reference_row, reference_trial
+from tune_runner.study.reference import called, departures, reference_row, reference_trial
 from tune_runner.study.scored import completed
 
 SPACE = {
@@ -61,3 +63,27 @@ def test_what_is_not_the_papers_is_named():
     assert departures(FineTuning(beta=math.nextafter(0.99, 1)), Scoring()) == {}
     found = departures(FineTuning(backbone="resnet50", lambda_pp=0), Scoring(n_a=5))
     assert found == {"backbone": "resnet50", "lambda_pp": 0, "n_a": 5}
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"trainer": {}}, "the paper's settings"),
+        ({"trainer": {"batch_norm": "frozen"}}, "the paper's settings but for batch_norm frozen"),
+        ({"trainer": {}, "space": {"lambda_pp": {"uniform": [1, 2]}}}, "the paper's settings but for lambda_pp 1.5"),
+        ({}, "the paper's settings but for learning_rate 1e-05 and batch_size 8 and projector_hidden 16 and 2 more"),
+        ({"search": {"reference": {"lambda_pp": 0.5}}}, "the reference"),
+    ],
+)
+def test_the_reference_is_called_the_papers_only_where_it_is(tmp_path, changes, name):
+    assert called(begin(tmp_path, **changes).prepared.spec) == name
+
+
+def test_views_made_for_a_data_set_are_no_departure(tmp_path):
+    spec = begin(tmp_path, trainer={"weights": "random"}).prepared.spec
+    flowers = Flowers17(root=tmp_path, normal="crocus", abnormal="bluebell")
+    fixed = {**spec.trainer.fixed, "positive_augmentation": "flowers"}
+    trainer = replace(spec.trainer, fixed=fixed)
+    assert called(replace(spec, trainer=trainer)) == "the paper's settings but for positive_augmentation flowers"
+    other = replace(spec, trainer=trainer, dataset=replace(spec.dataset, source=flowers))
+    assert called(other) == "the paper's settings"
