@@ -1,4 +1,4 @@
-"""Network and images -> features, without gradients and with the statistics of batch norm frozen."""
+"""Network and images -> features, without gradients and with the running statistics of batch norm."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
