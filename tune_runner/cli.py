@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, cast
 from tune_runner.interruption import EXIT_CODE, catch_signals
 from tune_runner.options import parse
 from tune_runner.output import Output, flushed, say, usable_streams
+from tune_runner.process_environment import variables
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = parse(sys.argv[1:] if arguments is None else arguments)
-    with usable_streams() as output, catch_signals():
+    # A notebook's kernel names a backend that may not be installed here; figures are drawn without any.
+    with usable_streams() as output, catch_signals(), variables({}, {"MPLBACKEND": "agg"}):
         logging.basicConfig(level=logging.INFO if given.verbose else logging.WARNING, format="%(message)s")
         return flushed(output, _ended(given, output))
 
@@ -96,6 +98,9 @@ def _drive(given: argparse.Namespace, console: "Console") -> int:
 
         options = {"read": given.read, "dry": given.dry_run, "allow_partial": given.allow_partial}
         return paper(given.paper, overrides, where, console, **options)
+    from tune_runner.home import require_home
+
+    require_home()
     from tune_runner.launch import resume, start
 
     if given.resume is not None:

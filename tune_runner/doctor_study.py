@@ -20,6 +20,7 @@ from tune_runner.doctor_records import Shelf, fresh_folder
 from tune_runner.journal import RecordingError
 from tune_runner.metric_names import name_metric
 from tune_runner.objective import Objective
+from tune_runner.quiet import quiet
 from tune_runner.reconcile import STUDY, configuration, verdict
 from tune_runner.records import EpisodeRecord
 from tune_runner.sqlite import sqlite_url
@@ -78,7 +79,8 @@ def replace(directory: Path, study: optuna.Study, changed: Mapping[int, FrozenTr
     try:
         fresh.unlink(missing_ok=True)
         storage = optuna.storages.RDBStorage(sqlite_url(fresh.absolute()))
-        copied = optuna.create_study(study_name=study.study_name, storage=storage, directions=study.directions)
+        with quiet():
+            copied = optuna.create_study(study_name=study.study_name, storage=storage, directions=study.directions)
         for name, value in study.user_attrs.items():
             copied.set_user_attr(name, value)
         if study.metric_names:

@@ -32,7 +32,11 @@ _ENVIRONMENT = {
 
 
 def prepare_environment() -> None:
-    """Client settings, of this process and where the user has not set them, before the first call."""
+    """Client settings, where the user has not set them, before the first call.
+
+    MLflow reads them from the process's environment at each call, and the tracker's thread calls until the process
+    ends: so these four, and the level of two loggers, stay as they are set here.
+    """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     for name in ("alembic", "mlflow.store.db.utils"):

@@ -16,6 +16,12 @@ from tune_runner.written import written_number
 _RECENT = 8  # finished trials on show
 
 
+def has_live_table(console: Console) -> bool:
+    """Whether a table can be drawn over itself: in a real terminal that is not dumb. FORCE_COLOR, which many CI systems
+    set, makes rich call a log a terminal; twice a second a table would be added to it."""
+    return console.is_interactive and not console.is_dumb_terminal and console.file.isatty()
+
+
 class Progress:
     """Told by the driver's callback. Use as a context manager around the run."""
 
@@ -28,15 +34,16 @@ class Progress:
         self._recent: deque[tuple[int, str, str, str]] = deque(maxlen=_RECENT)
         self._before = done
         self._start = time.monotonic()
+        self._table = has_live_table(console)
         self._live = Live(get_renderable=self._render, console=console, refresh_per_second=2)
 
     def __enter__(self) -> "Progress":
-        if self.console.is_terminal:
+        if self._table:
             self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.console.is_terminal:
+        if self._table:
             self._live.stop()
 
     def started(self, number: int, parameters: dict[str, Any]) -> None:
@@ -48,7 +55,7 @@ class Progress:
         self.done += 1
         self.failed += what == "failed"
         self._recent.appendleft((number, what, value, parameters))
-        if not self.console.is_terminal:
+        if not self._table:
             self.console.print(
                 f"[{self.done}/{self.total}] trial {number} {what} {value}  {parameters}"
                 f"  | best {self._best()} | ETA {self.eta()}",

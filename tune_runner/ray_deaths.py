@@ -1,4 +1,4 @@
-"""Two deaths of workers that Ray 2.60's Tune takes badly; with these patches it retries their trials, or fails them.
+"""Two deaths of workers that Ray 2.60's Tune takes badly; while `patched` it retries their trials, or fails them.
 
 Its actor manager knows actors that died and tasks that raised. The memory monitor's OutOfMemoryError is neither of its
 classes, so it ends the whole of Tune with "Caught unexpected exception". Here it becomes the death of the actor it is.
@@ -8,6 +8,8 @@ actor that failed and as a task that failed, and the trial is still PENDING: the
 first one queued again, whatever `max_failures` says.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ray.air.execution._internal.actor_manager import RayActorManager
@@ -37,7 +39,13 @@ def _process_trial_failure(self: TuneController, trial: Trial, exception: Except
     _trial_failed(self, trial, exception)
 
 
-def install() -> None:
-    """Idempotent, for this process."""
+@contextmanager
+def patched() -> Iterator[None]:
+    """For all of Tune in this process, until the end of the block."""
     RayActorManager._actor_task_failed = _actor_task_failed
     TuneController._process_trial_failure = _process_trial_failure
+    try:
+        yield
+    finally:
+        RayActorManager._actor_task_failed = _task_failed
+        TuneController._process_trial_failure = _trial_failed

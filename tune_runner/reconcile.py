@@ -16,6 +16,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from coftad.types import FineTuning, InputError
+from tune_runner import internals
 from tune_runner.context import Outcome
 from tune_runner.journal import RecordingError
 from tune_runner.objective import Objective, best_row, mean_criteria, running, values
@@ -104,6 +105,7 @@ def reconcile(study: optuna.Study, records: Records, *, episodes: int, objective
     reason that was noted for it, else as interrupted. Every interrupted configuration waits in the queue exactly once.
     A call that is cut short itself is completed by the next one. Raises RecordingError for damaged records.
     """
+    internals.check(internals.OPTUNA)
     told, queued = [], []
     trials = study.get_trials(deepcopy=False)
     queued_before = {trial.user_attrs.get("retry_of") for trial in trials}
@@ -163,7 +165,6 @@ def load_study(directory: Path) -> optuna.Study | None:
     path = directory / STUDY
     if not path.is_file() or not path.stat().st_size:
         return None
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         storage = RDBStorage(sqlite_url(path.absolute()), skip_table_creation=True, engine_kwargs=ENGINE)
         names = optuna.get_all_study_names(storage)

@@ -44,7 +44,6 @@ from tune_runner.tuning import fit
 
 def open_study(directory: Path, spec: SweepSpec) -> optuna.Study:
     """The study of a sweep's directory, new or as it was left. InputError if `spec` is not what it was made from."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     url = sqlite_url((directory / STUDY).absolute())
     names = optuna.get_all_study_names(
         JoinableStorage(url)

@@ -23,7 +23,7 @@ from tune_runner.sobol import Sobol
 from tune_runner.space import Space, as_written, suggest, training_config
 from tune_runner.spec import SweepSpec
 from tune_runner.trainable import TRIAL_CONFIG
-from tune_runner.transactions import JoinableStorage, together
+from tune_runner.transactions import joinable_study, together
 from tune_runner.trial_state import DUPLICATE, INTERRUPTED, counted, counts
 
 # So many repeated suggestions in a row mean that the space has nothing new to offer.
@@ -49,9 +49,7 @@ def sampler(name: str, space: Space, *, seed: int, number: int) -> BaseSampler:
 
 def create_or_load(storage: str, name: str, metric: str = "search AUROC") -> optuna.Study:
     """metric: what the study maximises, as optuna-dashboard and Optuna's own tables call it."""
-    study = optuna.create_study(
-        study_name=name, storage=JoinableStorage(storage), direction="maximize", load_if_exists=True
-    )
+    study = joinable_study(storage, name)
     name_metric(study, [metric])
     return study
 

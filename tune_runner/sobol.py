@@ -6,14 +6,13 @@ suggestion: always the same value. Here the sequence runs over all parameters of
 those that it has.
 """
 
-import warnings
-
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import QMCSampler
 from optuna.trial import FrozenTrial
 
+from tune_runner.quiet import ignore_warning
 from tune_runner.space import KINDS, Space, optuna_name, scratch, walk
 
 
@@ -21,9 +20,8 @@ class Sobol(QMCSampler):
     """One scrambled sequence for a seed: a sampler made later goes on where the study's last point was."""
 
     def __init__(self, space: Space, *, seed: int) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)  # a stable sequence since Optuna 3.0
-            super().__init__(seed=seed, scramble=True, warn_independent_sampling=False)
+        ignore_warning("QMCSampler is experimental", ExperimentalWarning)  # a stable sequence since Optuna 3.0
+        super().__init__(seed=seed, scramble=True, warn_independent_sampling=False)
         self._everything = distributions(space)
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:

@@ -18,6 +18,7 @@ from coftad.scorers import reads
 from coftad.trial import TrialConfig
 from coftad.types import FineTuning, Scoring
 from tune_runner.parameters import Choice, Int, LogComplement, Parameter, Parameters
+from tune_runner.quiet import quiet
 from tune_runner.yaml_lines import Scalar, shown
 
 MAX_ROWS = 2_000  # scores of one episode and of 1,000 images are then 16 MB
@@ -89,12 +90,8 @@ def suggest(space: Space, trial: optuna.trial.BaseTrial) -> dict[str, Scalar]:
 
 def scratch(sampler: optuna.samplers.BaseSampler | None = None) -> optuna.Study:
     """An empty study in memory, to look at a space with and throw away; Optuna would announce it."""
-    level = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
+    with quiet():
         return optuna.create_study(sampler=sampler)
-    finally:
-        optuna.logging.set_verbosity(level)
 
 
 def rows(

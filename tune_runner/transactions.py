@@ -7,6 +7,7 @@ for the disk, and a driver that is killed between two of them leaves half a tria
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from weakref import WeakKeyDictionary
 
 import optuna
 from optuna.exceptions import StorageInternalError
@@ -14,7 +15,9 @@ from optuna.storages import RDBStorage
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
+from tune_runner import internals
 from tune_runner.patience import ENGINE
+from tune_runner.quiet import quiet
 
 
 class JoinableSession(Session):
@@ -48,14 +51,28 @@ class JoinableStorage(RDBStorage):
         self.scoped_session = scoped_session(sessionmaker(bind=self.engine, class_=JoinableSession))
 
 
+_JOINABLE: "WeakKeyDictionary[optuna.Study, JoinableStorage]" = WeakKeyDictionary()
+
+
+def joinable_study(url: str, name: str) -> optuna.Study:
+    """The study called `name` in an SQLite file, made if need be, whose steps `together` can join. Raises InputError if
+    the Optuna that is installed has no sessions as this one's are."""
+    internals.check(internals.OPTUNA)
+    storage = JoinableStorage(url)
+    with quiet():
+        study = optuna.create_study(study_name=name, storage=storage, direction="maximize", load_if_exists=True)
+    _JOINABLE[study] = storage  # Optuna keeps it behind a cache, out of reach
+    return study
+
+
 @contextmanager
 def together(study: optuna.Study) -> Iterator[None]:
-    """Join what this thread does to a study in a JoinableStorage; in another storage nothing changes. Does not nest.
+    """Join what this thread does to a study of `joinable_study`; of another study nothing changes. Does not nest.
 
     Raises StorageInternalError where the database refused a step or the whole, and then nothing of it happened.
     """
-    storage = getattr(study._storage, "_backend", None)  # Optuna puts a cache of ended trials before a database
-    if not isinstance(storage, JoinableStorage):
+    storage = _JOINABLE.get(study)
+    if storage is None:
         yield
         return
     session = storage.scoped_session()

@@ -9,7 +9,7 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialSch
 from tune_runner.callback import Halt, SweepCallback
 from tune_runner.journal import RecordingError
 from tune_runner.plan import Prepared
-from tune_runner.ray_client import tuner
+from tune_runner.ray_client import staging, tuner
 from tune_runner.resources import Share
 from tune_runner.searcher import StudySearcher
 from tune_runner.spec import SweepSpec
@@ -61,7 +61,8 @@ def fit(
     with_inputs = tune.with_parameters(trainable, inputs=inputs(prepared, share))
     rungs = scheduler(spec)
     while searcher.more and not halt.stop_all():
-        with tempfile.TemporaryDirectory(prefix="tune_runner-", ignore_cleanup_errors=True) as snapshots:
+        folder = tempfile.TemporaryDirectory(prefix="tune_runner-", ignore_cleanup_errors=True)
+        with folder as snapshots, staging():
             found = tuner(
                 trainable=tune.with_resources(with_inputs, {"cpu": share.cpu, "gpu": share.gpu}),
                 tune_config=tune.TuneConfig(

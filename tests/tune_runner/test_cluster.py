@@ -9,6 +9,7 @@ import pytest
 import ray
 import yaml
 from optuna.trial import TrialState
+from ray._common.utils import get_ray_address_file
 
 from coftad.types import InputError
 from tests.tune_runner.tiny import TINY
@@ -64,6 +65,22 @@ def test_loopback_in_all_its_spellings(no_token):
         assert cluster.is_loopback(address), address
     for address in ("192.0.2.7:6379", "auto"):
         assert not cluster.is_loopback(address), address
+
+
+@pytest.mark.parametrize(
+    ("set_to", "used"),
+    [({"RAY_TMPDIR": "ray", "TMPDIR": "tmp"}, "ray"), ({"TMPDIR": "tmp"}, "tmp")],
+)
+def test_auto_is_the_cluster_that_ray_start_left_where_ray_looks(set_to, used, monkeypatch, tmp_path):
+    for name in ("RAY_ADDRESS", "RAY_TMPDIR", "TMPDIR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, folder in set_to.items():
+        monkeypatch.setenv(name, str(tmp_path / folder))
+    assert cluster.resolved("auto") == ""
+    (tmp_path / used / "ray").mkdir(parents=True)
+    (tmp_path / used / "ray" / "ray_current_cluster").write_text("192.0.2.2:6399\n")
+    assert cluster.resolved("auto") == "192.0.2.2:6399"
+    assert get_ray_address_file(None) == str(tmp_path / used / "ray" / "ray_current_cluster"), "as Ray itself says"
 
 
 TOKEN = "a-token-of-a-test-0123456789abcdef"

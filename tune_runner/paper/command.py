@@ -12,6 +12,7 @@ from coftad.types import InputError
 from tune_runner.commands import python
 from tune_runner.directory import SPEC
 from tune_runner.dry_run import dry_run
+from tune_runner.home import require_home
 from tune_runner.paper import runs
 from tune_runner.paper.figures import FIGURES
 from tune_runner.paper.published import Column, Row, Table, published
@@ -60,6 +61,7 @@ def start(
     path: Path, overrides: list[Override], where: Where, console: Console, *, allow_partial: bool
 ) -> tuple[int, Path]:
     """As `launch.start`, which loads Ray: not for a dry run, nor to tell of an earlier run."""
+    require_home()
     from tune_runner import launch
 
     return launch.start(path, overrides, where, console, allow_partial=allow_partial)

@@ -4,9 +4,7 @@ A browser draws every mark of them as a shape, so that large studies are thinned
 the best so far, and an even sample of the others.
 """
 
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import combinations
 
 import optuna
@@ -15,6 +13,7 @@ from optuna import visualization
 from optuna.distributions import CategoricalDistribution as _Choice
 from optuna.trial import FrozenTrial
 
+from tune_runner.quiet import quiet
 from tune_runner.study.interactive import styled
 from tune_runner.study.plots import ACCENT
 from tune_runner.study.scored import search_auroc
@@ -41,7 +40,7 @@ def thinned(trials: Sequence[FrozenTrial], most: int) -> list[FrozenTrial]:
 
 def history(trials: Sequence[FrozenTrial]) -> go.Figure:
     shown = thinned(trials, MOST_MARKS)
-    with _quiet():
+    with quiet():
         figure = visualization.plot_optimization_history(_study(shown), target_name="search AUROC")
     for trace in figure.data[:2]:
         trace.x = [trial.number for trial in shown]  # Optuna's are those of the thinned study
@@ -56,7 +55,7 @@ def slices(trials: Sequence[FrozenTrial], parameters: Sequence[str]) -> list[go.
     study = _study(thinned(trials, MOST_MARKS))
     found = []
     for name in parameters:
-        with _quiet():
+        with quiet():
             figure = visualization.plot_slice(study, [name], target_name="search AUROC")
         figure.update_traces(marker={"showscale": False})
         found.append(_percent(styled(figure, height=280)))
@@ -70,7 +69,7 @@ def contours(trials: Sequence[FrozenTrial], parameters: Sequence[str]) -> list[g
     for pair in combinations([name for name in parameters if name not in chosen][:_SETTINGS], 2):
         both = [trial for trial in trials if set(pair) <= set(trial.params)]
         study = _study(thinned(both, MOST_LINES))
-        with _quiet():
+        with quiet():
             figure = visualization.plot_contour(study, list(pair))
         if not figure.data:
             continue
@@ -87,14 +86,14 @@ def parallel(trials: Sequence[FrozenTrial], parameters: Sequence[str]) -> go.Fig
     if len(common) < 2:
         return None
     study = _study(thinned(trials, MOST_LINES))
-    with _quiet():
+    with quiet():
         figure = visualization.plot_parallel_coordinate(study, common, target_name="search AUROC")
     return styled(figure, height=420)
 
 
 def distribution(trials: Sequence[FrozenTrial]) -> go.Figure:
     """The share of trials at or below each AUROC."""
-    with _quiet():
+    with quiet():
         figure = visualization.plot_edf(_study(thinned(trials, MOST_MARKS)), target_name="search AUROC")
     figure.update_traces(line={"color": ACCENT})
     styled(figure, height=300).update_layout(showlegend=False)
@@ -105,7 +104,7 @@ def distribution(trials: Sequence[FrozenTrial]) -> go.Figure:
 
 def _study(trials: Sequence[FrozenTrial]) -> optuna.Study:
     """Of these trials' settings and values alone: Optuna copies the rest, too, which takes seconds."""
-    with _quiet():
+    with quiet():
         study = optuna.create_study(study_name="trials", direction="maximize")  # the name is in a figure
     study.add_trials(
         [
@@ -114,19 +113,6 @@ def _study(trials: Sequence[FrozenTrial]) -> optuna.Study:
         ]
     )
     return study
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Optuna tells of each study, and warns of trials that lack a conditional setting, which is known."""
-    level = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        optuna.logging.set_verbosity(level)
 
 
 def _percent(figure: go.Figure, *, legend: bool = False) -> go.Figure:

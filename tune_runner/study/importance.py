@@ -10,7 +10,6 @@ its best row after fine-tuning, chosen once on all episodes.
 """
 
 import logging
-import warnings
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +23,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from coftad.metrics import interval
 from coftad.seeding import numpy_generator
+from tune_runner.quiet import ignore_warning, quiet
 from tune_runner.study.branching import by_branch, parameters, spelt
 from tune_runner.study.fanova import first_order
 from tune_runner.study.paired import Paired, paired
@@ -123,7 +123,8 @@ class _Drawn(optuna.Study):
 
     def __init__(self) -> None:
         storage = InMemoryStorage()
-        storage.create_new_study([StudyDirection.MAXIMIZE], "drawn")
+        with quiet():
+            storage.create_new_study([StudyDirection.MAXIMIZE], "drawn")
         super().__init__("drawn", storage)
         self.drawn: Sequence[FrozenTrial] = ()
 
@@ -141,14 +142,13 @@ def _shares(
     study.drawn = trials
     value_of = {trial.number: value for trial, value in zip(trials, values, strict=True)}
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Optuna's on experimental parts and on small regimes; both are known
-            found = get_param_importances(
-                study,
-                evaluator=PedAnovaImportanceEvaluator(),
-                params=names,
-                target=lambda trial: -value_of[trial.number],  # the evaluator takes the lowest for the best
-            )
+        ignore_warning("PedAnovaImportanceEvaluator computes", UserWarning)  # the target is negated, as it asks for
+        found = get_param_importances(
+            study,
+            evaluator=PedAnovaImportanceEvaluator(),
+            params=names,
+            target=lambda trial: -value_of[trial.number],  # the evaluator takes the lowest for the best
+        )
     except (ValueError, RuntimeError) as error:  # too few distinct trials after resampling
         log.debug("no importance shares: %s", error)
         return {}
