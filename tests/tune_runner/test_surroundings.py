@@ -10,15 +10,17 @@ from coftad.types import InputError
 from tests.tune_runner.test_imports import run
 from tune_runner.home import require_home
 
+BACKEND = "module://matplotlib_inline.backend_inline"
+
 
 def test_a_notebooks_backend_of_matplotlib_is_not_used(monkeypatch, untracked):
-    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    monkeypatch.setenv("MPLBACKEND", BACKEND)
     assert "matplotlib" in run("report", untracked.directory)
 
 
 def test_every_figure_would_fail_with_that_backend(monkeypatch):
     """Else the test above could not."""
-    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    monkeypatch.setenv("MPLBACKEND", BACKEND)
     done = subprocess.run([sys.executable, "-c", "import matplotlib"], capture_output=True, text=True, check=False)
     assert "Key backend" in done.stderr
 
@@ -35,7 +37,11 @@ def test_a_user_without_any_home_is_told_in_one_line(monkeypatch):
 @pytest.mark.slow
 def test_a_home_that_cannot_be_written_is_no_hindrance(shell):
     shell.write(tracking=None, budget={"trials": 2}, search={"sampler": "random"})
-    shell.environment |= {"HOME": "/proc/self", "MPLBACKEND": "module://matplotlib_inline.backend_inline", "FORCE_COLOR": "1"}
+    shell.environment |= {
+        "HOME": "/proc/self",
+        "MPLBACKEND": BACKEND,
+        "FORCE_COLOR": "1",
+    }
     for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
         shell.environment.pop(name, None)
     done = shell("--sweep", "sweep.yaml")
