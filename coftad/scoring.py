@@ -23,7 +23,7 @@ Lap = Callable[[str], None]
 class Scorers:
     """Scorings fitted to the positive views of a support set, as `network` sees them now; it is not copied.
 
-    augmented_AKD: the pooled embeddings of the views, A the largest n_a.
+    augmented_AKD: the pooled embeddings of the views, A the largest n_a. gathering: their patches, for PatchCore only.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class Scorers:
             see=(lambda *maps: gathering.add(patchcore.patches(*maps))) if banks else None,
         )
         lap("embed")
+        self.gathering = gathering if banks else None
         self.banks = {n_a: patchcore.bank(gathering.candidates(n_a), self.seed) for n_a in banks}
         self.pooled = [row for row, scoring in enumerate(scorings) if scoring.scorer != "patchcore"]
         self.fits = Fits([scorings[row] for row in self.pooled], self.augmented_AKD, seed=self.seed)

@@ -57,11 +57,19 @@ class TrialResult:
     seconds: dict[str, float]
 
 
-def run(config: TrialConfig, episode: Episode, state: StateDict | None, *, device: torch.device) -> TrialResult:
+def run(
+    config: TrialConfig,
+    episode: Episode,
+    state: StateDict | None,
+    *,
+    device: torch.device,
+    costly_criteria: bool = True,
+) -> TrialResult:
     """Fine-tune once, score everything. The same inputs give the same bits on one machine with one thread count.
 
-    state: initial weights of the backbone, None for random ones. Raises NonFiniteLoss, ValueError for scores that are
-    not finite, and what torch raises when memory runs out.
+    state: initial weights of the backbone, None for random ones. costly_criteria: as `criteria.measure` takes it;
+    scores do not depend on it. Raises NonFiniteLoss, ValueError for scores that are not finite, and what torch raises
+    when memory runs out.
     """
     training = config.training
     clock = _Clock()
@@ -86,7 +94,15 @@ def run(config: TrialConfig, episode: Episode, state: StateDict | None, *, devic
         measured = [evaluate(labels[in_search], values[in_search]) for values in found]
         clock.lap("score")
         unlabelled = criteria.measure(
-            network, training, config.scorings, support, scorers.augmented_AKD, losses["all"], seed=episode.seed
+            network,
+            training,
+            config.scorings,
+            support,
+            scorers.augmented_AKD,
+            losses["all"],
+            seed=episode.seed,
+            gathering=scorers.gathering,
+            costly=costly_criteria,
         )
         rows += [Row(steps, *each) for each in zip(config.scorings, measured, unlabelled, strict=True)]
         clock.lap("criteria")

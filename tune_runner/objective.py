@@ -1,6 +1,6 @@
 """What a sweep chooses by: AUROC on the search images, or a criterion that needs no labels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, Protocol
 
 import numpy as np
@@ -10,6 +10,11 @@ from coftad.metrics import Floats, Metrics
 from coftad.types import Criterion
 
 Objective = Literal["auroc", Criterion]
+
+
+COSTLY: Collection[Objective] = ("unused_negative", "used_negative")
+"""What needs criteria of every scorer, also of those whose criteria take long. Sweeps that choose by something else do
+without these."""
 
 
 class Measured(Protocol):

@@ -10,7 +10,7 @@ from rich.console import Console
 from coftad import trial
 from coftad.devices import pick, repeatable
 from coftad.types import InputError
-from tune_runner.objective import best_row, values
+from tune_runner.objective import COSTLY, best_row, values
 from tune_runner.records import Records
 from tune_runner.reopening import reopen, with_weights
 from tune_runner.spec_model import SweepSpec
@@ -36,6 +36,7 @@ def reproduce(directory: Path, number: int, console: Console, overrides: Sequenc
                 prepared.episodes[record.episode],
                 prepared.weights[record.training.backbone].state,
                 device=device(spec),
+                costly_criteria=spec.objective in COSTLY,
             )
         before = Records(directory).scores(record).scores
         equal = np.array_equal(result.scores, before)

@@ -22,7 +22,7 @@ from coftad.finetune import NonFiniteLoss
 from coftad.metrics import NonFiniteScores
 from coftad.types import Episode
 from tune_runner.deathbed import Note
-from tune_runner.objective import Objective, sampler_row, values
+from tune_runner.objective import COSTLY, Objective, sampler_row, values
 
 TRIAL_CONFIG = TypeAdapter(trial.TrialConfig)
 
@@ -143,7 +143,13 @@ class CoftTrainable(tune.Trainable):
         arrays = self.inputs.weights[backbone]
         state = None if arrays is None else {key: torch.tensor(value) for key, value in arrays.items()}
         with repeatable(self.inputs.threads):
-            result = trial.run(self.trial, self.inputs.episodes[index], state, device=pick(self.inputs.device))
+            result = trial.run(
+                self.trial,
+                self.inputs.episodes[index],
+                state,
+                device=pick(self.inputs.device),
+                costly_criteria=self.inputs.objective in COSTLY,
+            )
         return FinishedEpisode(self.number, index, self.trial, result, socket.gethostname(), self.inputs.threads)
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:

@@ -46,10 +46,12 @@ class Gathering:
         self.shots, self.seed = shots, seed
         self._found: dict[int, list[Tensor]] = {n_a: [] for n_a in n_as}
         self._passed = 0
+        self._patches = 0  # of an image
 
     def add(self, patches_BPC: Tensor) -> None:
         """The next B images, view after view of all shots."""
         flat = patches_BPC.flatten(0, 1)
+        self._patches = patches_BPC.shape[1]
         start, self._passed = self._passed, self._passed + len(flat)
         for n_a, found in self._found.items():
             drawn = self._drawn(n_a, n_a * self.shots * patches_BPC.shape[1])
@@ -59,6 +61,11 @@ class Gathering:
     def candidates(self, n_a: int) -> Tensor:
         """(N, C) float32, where they were computed and in the order in which they passed."""
         return torch.cat(self._found[n_a])
+
+    def origins(self, n_a: int) -> Tensor:
+        """(N,) int64: which of the shots each candidate is of."""
+        drawn = self._drawn(n_a, n_a * self.shots * self._patches)
+        return drawn.div(self._patches, rounding_mode="floor") % self.shots
 
     def _drawn(self, n_a: int, count: int) -> Tensor:
         if count <= CANDIDATES:

@@ -2,12 +2,16 @@
 
 import csv
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
 
+from coftad.datasets import protocol
 from coftad.metrics import Metrics
-from coftad.types import Scoring
+from coftad.trial import TrialConfig
+from coftad.types import FineTuning, ScorerName, Scoring
+from tests.coftad.test_trial import images
 from tests.tune_runner import planted
 from tests.tune_runner.faults import Quick
 from tests.tune_runner.planted import SHARE
@@ -23,7 +27,7 @@ from tune_runner.spec_model import Search
 from tune_runner.study.scored import completed, search_auroc
 from tune_runner.study.summary import best_trial, summarise
 from tune_runner.study.tables import write_tables
-from tune_runner.trainable import Failure
+from tune_runner.trainable import CoftTrainable, Failure, Inputs
 
 PLACES = [0.3, 0.9, 0.5, 0.4]  # compactness of the four rows: the second has the most, whatever its AUROC
 
@@ -171,3 +175,17 @@ def test_mistakes_in_it_are_told(files: Files) -> None:
     swept = "space: {negative_augmentation: {choice: [none, void]}}\n"
     assert files.problems(SMALL + swept + "objective: used_negative\n") == [f"s.yaml:4: {where}"]
     assert files.load(SMALL + swept.replace("none", "cutpaste") + "objective: used_negative\n")
+
+
+@pytest.mark.parametrize("objective", ["auroc", "unused_negative"])
+def test_whoever_has_no_labels_can_compare_all_scorers(objective):
+    """Criteria of forests and PatchCore take long, so they are measured where something is chosen by them."""
+    trainable = CoftTrainable.__new__(CoftTrainable)
+    drawn = protocol.episode(images(), protocol.Protocol(shots=2), seed=0, index=0)
+    trainable.inputs = Inputs((drawn,), {"resnet18": None}, threads=1, device="cpu", objective=objective)
+    scorings = tuple(Scoring(n_a=1, scorer=name) for name in get_args(ScorerName))
+    trainable.trial = TrialConfig(FineTuning(), (0,), scorings)
+    trainable.number = 0
+    rows = trainable._run(0).result.rows
+    known = {row.scoring.scorer for row in rows if np.isfinite(values([row], "unused_negative")[0])}
+    assert known == (set(get_args(ScorerName)) if objective == "unused_negative" else {"gaussian", "knn"})

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,27 @@ def test_a_configurations_files_show_search_images_only(context: SweepContext, u
     aurocs = [evaluate(np.array([int(x["label"]) for x in m]), np.array([float(x["score"]) for x in m])).auroc
               for m in metric.values()]  # fmt: skip
     assert np.mean(aurocs) == pytest.approx(run.data.metrics["auroc"]), "the scores shown are those behind the metric"
+
+
+def test_odd_names_take_no_file_of_a_trial_along(context: SweepContext) -> None:
+    """Names that are not UTF-8 (of a zip from Windows), and names that would be a formula in a picture."""
+    pool = context.image_set
+    odd = [f"bad/d\udce9faut-{row}$\\frac$.png" for row in range(len(pool))]
+    named = replace(pool, paths=tuple(odd))
+    episodes = {index: replace(episode, pool=named) for index, episode in context.episodes.items()}
+    context = replace(context, image_set=named, episodes=episodes)
+    context.save()
+    context = SweepContext.load(context.directory)
+    assert context.image_set.paths == tuple(odd)
+    record_trial(context, 0)
+    folder = context.directory / "artifacts"
+    child_run.draw(context, Records(context.directory), Records(context.directory).of(0), folder)
+    names = {"config.yaml", "gallery.png", "roc.png", "score_histogram.png", "scores.csv"}
+    assert {path.name for path in folder.iterdir()} == names
+    support = yaml.safe_load((folder / "config.yaml").read_text())["episodes"][0]["support"]
+    assert [image["path"] for image in support] == [odd[row] for row in context.episodes[0].train_rows]
+    lines = (folder / "scores.csv").read_bytes().splitlines()
+    assert all(b"bad/d\xe9faut-" in line for line in lines[1:])
 
 
 def test_test_images_are_shown_where_asked_for(context: SweepContext) -> None:
