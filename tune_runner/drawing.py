@@ -38,10 +38,12 @@ class Drawing:
         return self._over
 
     def add(self, trial: int) -> None:
-        """Draw a trial, after its last record. One that is known is passed over."""
+        """Draw a trial, after its last record. One that is known or drawn is passed over; so are all, once closed."""
         with self._changed:
-            if trial not in self._known:
-                self._known.add(trial)
+            if trial in self._known or self._over:
+                return
+            self._known.add(trial)
+            if not artifact_folder(self._context.directory, trial).is_dir():
                 self._waiting[trial] = None
                 self._changed.notify_all()
 
@@ -54,9 +56,9 @@ class Drawing:
         self._listeners.append(listener)
 
     def wait(self, timeout: float) -> bool:
-        """Whether nothing is left to draw, after at most `timeout` seconds."""
+        """Whether nothing is left to draw, or will be drawn, after at most `timeout` seconds."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._waiting, timeout)
+            return self._changed.wait_for(lambda: not self._waiting or self._over, timeout)
 
     def close(self, timeout: float) -> int:
         """Draw what is left, for at most `timeout` seconds, and stop. Returns `left`, which a later driver draws."""
@@ -82,15 +84,14 @@ class Drawing:
     def _next(self) -> int | None:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closing)
-            return None if self._stop else next(iter(self._waiting), None)
+            trial = None if self._stop else next(iter(self._waiting), None)
+            self._over = trial is None
+            return trial
 
     def _draw(self, trial: int) -> None:
-        folder = artifact_folder(self._context.directory, trial)
-        if folder.is_dir():
-            return
         try:
             if episodes := self._records.of(trial):
-                child_run.draw(self._context, self._records, episodes, folder)
+                child_run.draw(self._context, self._records, episodes, artifact_folder(self._context.directory, trial))
         except Exception as error:  # a picture is worth less than its run
             log.warning("trial %d has no pictures: %s: %s", trial, type(error).__name__, error)
 
