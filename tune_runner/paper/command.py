@@ -68,11 +68,11 @@ def start(
 
 
 def sweep_file(name: str) -> Path:
-    """That of the project's folder, which is the current one or that of the checkout that runs."""
-    for folder in (Path(), Path(__file__).parents[2]):
-        if (file := folder / _SWEEPS / f"{name}.yaml").is_file():
+    """That below the current folder, else that of the checkout that runs, else that which was installed with it."""
+    for folder in (_SWEEPS, Path(__file__).parents[2] / _SWEEPS, Path(__file__).parent / "sweeps"):
+        if (file := folder / f"{name}.yaml").is_file():
             return file
-    raise InputError(f"paper: there is no {_SWEEPS / name}.yaml here; run this in the project's folder")
+    raise InputError(f"paper: there is no {_SWEEPS / name}.yaml, neither here nor with the program; install it again")
 
 
 def tell(table_name: str, directory: Path, console: Console) -> int:
