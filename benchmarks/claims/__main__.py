@@ -1,0 +1,97 @@
+"""python -m benchmarks.claims: see the package."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+import optuna
+from rich.console import Console
+
+import benchmarks.claims
+from benchmarks.claims.comparing import compared
+from benchmarks.claims.counting import Rate, rates, tables
+from benchmarks.claims.reading import findings
+from benchmarks.claims.scenarios import SCENARIOS, Cell, Scenario, cells
+from benchmarks.claims.shortcuts import forget, shortcuts
+from benchmarks.claims.studies import folder, planted
+from benchmarks.claims.truth import Finding
+from coftad.seeding import derive
+
+_CHUNK = 10  # studies that a process makes at once
+
+
+def study(name: str, cell: Cell, seed: int) -> list[Finding]:
+    """One study, or two of the same configurations where they are compared."""
+    scenario = SCENARIOS[name]
+    forget()
+    with folder() as place:
+        sweeps = [
+            planted(scenario, cell, place / str(data), seed=seed, data=data) for data in range(1 + scenario.compared)
+        ]
+        return list(compared(sweeps) if scenario.compared else findings(sweeps[0]))
+
+
+def studies(name: str, cell: Cell, seeds: Sequence[int]) -> list[list[Finding]]:
+    """In a process of their own."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with shortcuts():
+        return [study(name, cell, seed) for seed in seeds]
+
+
+def measure(chosen: Sequence[tuple[Scenario, Cell]], count: int, seed: int, processes: int) -> Iterator[list[Rate]]:
+    """Of one cell after the other. A cell has the same studies whichever others are measured."""
+    with ProcessPoolExecutor(processes) as pool:
+        asked = []
+        for scenario, cell in chosen:
+            seeds = [derive(seed, "study", scenario.name, repr(cell), index) for index in range(count)]
+            parts = [seeds[start : start + _CHUNK] for start in range(0, count, _CHUNK)]
+            asked.append((scenario, cell, [pool.submit(studies, scenario.name, cell, part) for part in parts]))
+        for scenario, cell, futures in asked:
+            yield rates(scenario.name, cell, [each for future in futures for each in future.result()])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.claims",
+        description=benchmarks.claims.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--studies", type=int, default=200, help="of each cell")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path, help="where the cells are written")
+    parser.add_argument("--scenario", action="append", choices=SCENARIOS, default=[], help="this one; may be repeated")
+    for field in ("trials", "episodes", "noise", "effect"):
+        parser.add_argument(f"--{field}", type=int, nargs="+", default=[], help="only cells with these")
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
+    args = parser.parse_args(arguments)
+    only = {field: getattr(args, field) for field in ("trials", "episodes", "noise", "effect")}
+    chosen = list(cells(args.scenario, **only))
+    start = time.monotonic()
+    found: list[Rate] = []
+    for done, ((scenario, cell), each) in enumerate(
+        zip(chosen, measure(chosen, args.studies, args.seed, args.processes), strict=True), 1
+    ):
+        found += each
+        above = [rate.sentence for rate in each if rate.above]
+        print(
+            f"[{done}/{len(chosen)}, {time.monotonic() - start:.0f} s] {scenario.name}: {cell.trials} trials, "
+            f"{cell.episodes} episodes, noise {cell.noise}, effect {cell.effect}"
+            f"{': above 5 %: ' + ', '.join(above) if above else ''}",
+            flush=True,
+        )
+        if args.json:  # each time: the whole takes long
+            args.json.write_text(json.dumps([asdict(rate) for rate in found], indent=1) + "\n")
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    for table in tables(found):
+        console.print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
