@@ -68,10 +68,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--scenario", action="append", choices=SCENARIOS, default=[], help="this one; may be repeated")
     for field in ("trials", "episodes", "noise", "effect"):
         parser.add_argument(f"--{field}", type=int, nargs="+", default=[], help="only cells with these")
+    parser.add_argument("--full", action="store_true", help="also the cells that are measured on demand")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     args = parser.parse_args(arguments)
     only = {field: getattr(args, field) for field in ("trials", "episodes", "noise", "effect")}
-    chosen = list(cells(args.scenario, **only))
+    chosen = list(cells(args.scenario, full=args.full, **only))
     start = time.monotonic()
     found: list[Rate] = []
     for done, ((scenario, cell), each) in enumerate(

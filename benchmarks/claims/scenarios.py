@@ -72,6 +72,7 @@ class Scenario:
     name: str
     title: str
     cells: tuple[Cell, ...]
+    more: tuple[Cell, ...] = ()  # measured on demand
     space: Mapping[str, Any] = field(default_factory=lambda: SPACE)
     gain: Gain = _nothing
     matters: frozenset[str] = frozenset()
@@ -96,19 +97,16 @@ def _cells(
     return tuple(Cell(*each) for each in product(trials, episodes, noise, effects))
 
 
+# Every number of trials and of support sets with every noise: an orthogonal array, a third of the whole.
+ALL_PAIRS = tuple(
+    Cell(trials, EPISODES[(row + column) % len(EPISODES)], noise)
+    for row, noise in enumerate(NOISE)
+    for column, trials in enumerate(TRIALS)
+)
 # Those in which an effect is looked for: every size and noise, few and many support sets and trials.
-ONE = (
-    *_cells((32,), (3,), (0, 5, 10), EFFECTS),
-    *_cells((32, 64), (2, 5), (5,), (10,)),
-    *_cells((12, 64), (3,), (5,), (10,)),
-)
-FEW = (
-    *_cells((32,), (3,), (5,), EFFECTS),
-    *_cells((12, 32), (2,), (5,), (10,)),
-    *_cells((32,), (5,), (10,), (10,)),
-    *_cells((64,), (3,), (5,), (10,)),
-)
-DESIGNED = (*_cells((64,), (2, 3, 5), NOISE), *_cells((64,), (3,), (5,), EFFECTS))  # as many as they have
+ONE = (*_cells((32,), (3,), (5,), EFFECTS), Cell(64, 2, 0, 10), Cell(12, 2, 5, 10), Cell(32, 5, 10, 10))
+FEW = (*_cells((32,), (3,), (5,), EFFECTS), Cell(12, 2, 5, 10))
+DESIGNED = (*_cells((64,), (2, 3, 5), (0, 5, 15)), *_cells((64,), (3,), (5,), EFFECTS))  # as many trials as they have
 
 
 def _resnet50(training: FineTuning, steps: int, scoring: Scoring) -> float:
@@ -152,37 +150,43 @@ def _unequal(training: FineTuning) -> float:
 SCENARIOS: Mapping[str, Scenario] = {
     each.name: each
     for each in (
-        Scenario("nothing", "nothing matters, random search", _cells(TRIALS, EPISODES, NOISE), validated=3),
+        Scenario(
+            "nothing",
+            "nothing matters, random search",
+            ALL_PAIRS,
+            more=tuple(cell for cell in _cells(TRIALS, EPISODES, NOISE) if cell not in ALL_PAIRS),
+            validated=3,
+        ),
         Scenario(
             "nothing_tpe",
             "nothing matters, TPE",
-            _cells((12, 32, 64), (2,), (5, 15)) + _cells((32,), (5,), (5, 10)),
+            (*_cells((12, 32), (2,), (15,)), Cell(64, 2, 5), Cell(32, 5, 10)),
             search={"sampler": "tpe"},
             validated=3,
         ),
         Scenario(
             "nothing_compared",
             "nothing matters in two sweeps of the same configurations",
-            _cells((12, 32), (2, 5), (5, 15)),
+            (Cell(12, 2, 5), Cell(32, 5, 15)),
             compared=True,
         ),
         Scenario(
             "unequal_noise",
             "nothing matters, flowers have four times the noise of industrial",
-            _cells((32,), (2, 5), (5, 10)) + _cells((12, 64), (3,), (10,)),
+            (Cell(12, 3, 10), Cell(32, 2, 5), Cell(32, 5, 10)),
             spread=_unequal,
             validated=3,
         ),
         Scenario(
             "support_set_noise",
             "nothing matters, but each support set suits one backbone better than the other",
-            _cells((12, 32), (2, 5), (5, 10)),
+            (Cell(12, 2, 5), Cell(32, 2, 10), Cell(32, 5, 5)),
             support_noise=True,
         ),
         Scenario(
             "own_search_images",
             "nothing matters, support sets from the pool: each episode has search images of its own",
-            _cells((32,), (2, 5), (0, 5, 10)),
+            (Cell(32, 2, 0), Cell(32, 3, 5)),
             pooled=True,
         ),
         Scenario(
@@ -198,7 +202,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario(
             "one_training_tpe",
             "the backbone matters, TPE",
-            (*_cells((32,), (2, 5), (5, 10), (10,)), Cell(64, 3, 5, 10), Cell(32, 3, 5, 2)),
+            (Cell(32, 2, 5, 10), Cell(64, 3, 5, 10)),
             gain=_resnet50,
             matters=frozenset({"backbone"}),
             search={"sampler": "tpe"},
@@ -206,7 +210,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario(
             "one_training_compared",
             "the backbone matters in two sweeps of the same configurations",
-            _cells((32,), (2, 5), (5,), EFFECTS),
+            (Cell(32, 3, 5, 10),),
             gain=_resnet50,
             matters=frozenset({"backbone"}),
             compared=True,
@@ -224,7 +228,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario(
             "pair",
             "two settings matter together and not alone",
-            (*_cells((64,), (3,), (5,), EFFECTS), Cell(32, 3, 5, 10), Cell(64, 2, 0, 10), Cell(64, 5, 10, 10)),
+            (*_cells((64,), (3,), (5,), (5, 10)), Cell(32, 2, 0, 10)),
             gain=_alike,
             pairs=frozenset({frozenset({"backbone", "positive_augmentation"})}),
             shown=frozenset({"backbone", "positive_augmentation"}),
@@ -240,7 +244,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario(
             "asha",
             "the backbone matters, weak trials are stopped after their first episode",
-            (*_cells((32,), (2, 5), (5, 10), (0, 10)), Cell(64, 3, 5, 10)),
+            (*_cells((32,), (2,), (5,), (0, 10)), Cell(32, 5, 10), Cell(64, 3, 5, 10)),
             gain=_resnet50,
             matters=frozenset({"backbone"}),
             search={"sampler": "random", "scheduler": "asha"},
@@ -248,7 +252,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario(
             "several_scorers",
             "the scorer matters, epsilon does not",
-            _cells((12, 32), (2, 5), (5,), (0, 10)) + _cells((32,), (3,), (0, 10), (10,)),
+            (*_cells((32,), (2,), (5,), (0, 10)), Cell(12, 5, 5, 10), Cell(32, 3, 0, 10)),
             space={**BACKBONE, "lambda_pp": SPACE["lambda_pp"], **SCORERS, "steps": ROWS["steps"]},
             gain=_gaussian,
             matters=frozenset({"scorer"}),
@@ -277,9 +281,10 @@ SCENARIOS: Mapping[str, Scenario] = {
 }
 
 
-def cells(names: Sequence[str] = (), **only: Sequence[int]) -> Iterator[tuple[Scenario, Cell]]:
-    """Of these scenarios, of all without names. only: values of the cells' fields, where they are not empty."""
+def cells(names: Sequence[str] = (), *, full: bool = False, **only: Sequence[int]) -> Iterator[tuple[Scenario, Cell]]:
+    """Of these scenarios, of all without names. full: also those that are measured on demand. only: values of the
+    cells' fields, where they are not empty."""
     for name in names or SCENARIOS:
-        for cell in SCENARIOS[name].cells:
+        for cell in (*SCENARIOS[name].cells, *(SCENARIOS[name].more if full else ())):
             if all(getattr(cell, field) in values for field, values in only.items() if values):
                 yield SCENARIOS[name], cell
