@@ -28,7 +28,8 @@ MOST_LEFT_OUT = 20  # support images; more would cost a noticeable share of a tr
 COPIES = 2  # negative ones of each
 LAST_STEPS = 5  # one step's loss hangs on its batch
 COSTLY: Collection[ScorerName] = ("isolation_forest", "deep_isolation_forest", "patchcore")
-"""Scorers whose fits in folds take a noticeable share of a trial: for those who choose by what they give."""
+"""Scorers whose fits in folds take a noticeable share of a trial, 15, 30 and 17 % of one with 10 shots at 64 px that is
+trained with voids (benchmarks/criteria.py): for those who choose by what they give."""
 
 _UNUSED: tuple[NegativeView, ...] = ("cutpaste", "void")
 
@@ -50,8 +51,7 @@ def measure(
     support: (K, 3, H, W) float, K >= 2. augmented_AKD: their positive views, embedded, as scorers are fitted on.
     losses: of all steps up to here. gathering: the patches of the views, needed for the negatives of PatchCore. Images
     left out and copies depend on `seed` alone, so that configurations compare, and every scorer is fitted on the same
-    folds, so that scorers do. costly: whether those of COSTLY are wanted, which take up to a third of a trial
-    (benchmarks/criteria.py).
+    folds, so that scorers do. costly: whether those of COSTLY are wanted.
     Absent: `used_negative` where no negative was trained with; `loss` at step 0; both negatives where a fold keeps
     fewer images than kNN has `neighbours`, of COSTLY scorers unless asked for, and of PatchCore without `gathering`.
     """

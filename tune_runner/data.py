@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from coftad.datasets import DATASETS
+from coftad.datasets.files import printable
 from coftad.datasets.inventory import Inventory, Part
 from coftad.types import InputError
 from tune_runner.spec_fields import fields_of, refusal
@@ -40,9 +41,10 @@ def data(name: str, root: Path | None, console: Console, *, allow_partial: bool)
         console.print(f"{word:<9} {text}", markup=False, highlight=False, soft_wrap=True)
     if not inventory.lacking:
         return 0
-    if divisible and not inventory.absent and not allow_partial:
+    damaged = any(part.damaged for part in inventory.parts)
+    if divisible and not inventory.absent and not allow_partial and not damaged:
         console.print("a sweep of what is there says `allow_partial: true` under `dataset`; here it is --allow-partial")
-    return 0 if divisible and allow_partial and not inventory.absent else 2
+    return 0 if divisible and allow_partial and not inventory.absent and not damaged else 2
 
 
 def _show(title: str, root: Path, inventory: Inventory, console: Console) -> None:
@@ -59,11 +61,12 @@ def _show(title: str, root: Path, inventory: Inventory, console: Console) -> Non
     console.print(table)
     if inventory.ignored:
         console.print(f"not read  {inventory.ignored}", style="yellow", markup=False, highlight=False, soft_wrap=True)
-    missing = [name for part in inventory.lacking for name in part.missing]
-    for name in missing[:SHOWN]:
-        console.print(f"missing   {name}", markup=False, highlight=False, soft_wrap=True)
-    if len(missing) > SHOWN:
-        console.print(f"          and {len(missing) - SHOWN:,} more", markup=False, highlight=False)
+    for word in ("missing", "damaged"):
+        names = [name for part in inventory.lacking for name in getattr(part, word)]
+        for name in names[:SHOWN]:
+            console.print(f"{word:<9} {printable(name)}", markup=False, highlight=False, soft_wrap=True)
+        if len(names) > SHOWN:
+            console.print(f"          and {len(names) - SHOWN:,} more", markup=False, highlight=False)
 
 
 def _state(part: Part) -> str:
@@ -71,4 +74,6 @@ def _state(part: Part) -> str:
         return "whole"
     if part.expected is not None and part.found > part.expected:
         return f"{part.found - part.expected:,} too many"
+    if part.damaged and not part.missing and part.found == (part.expected or part.found):
+        return f"{len(part.damaged):,} damaged"
     return "absent" if not part.found else f"{max(len(part.missing), (part.expected or 0) - part.found):,} missing"

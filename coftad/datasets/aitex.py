@@ -24,7 +24,7 @@ from pydantic.dataclasses import dataclass as validated
 
 from coftad.datasets.files import existing_folder, images_if_any, within
 from coftad.datasets.images import image_set, on_threads, opened, resized
-from coftad.datasets.inventory import Inventory, Origin, Part, require
+from coftad.datasets.inventory import Inventory, Origin, Part, damaged, require
 from coftad.seeding import numpy_generator
 from coftad.types import _STRICT, Images, ImageSet, InputError, PositiveView
 
@@ -209,7 +209,13 @@ def _defect_free_part(root: Path) -> Part:
     ]
     missing = [name for name in native if _number(name) not in numbers]
     # Names tell what is missing only where the number says that something is: folders may have been renamed.
-    return Part("NODefect_images", len(found), len(native), tuple(missing) if len(found) < len(native) else ())
+    return Part(
+        "NODefect_images",
+        len(found),
+        len(native),
+        tuple(missing) if len(found) < len(native) else (),
+        damaged(root, found),
+    )
 
 
 def _defective_parts(root: Path) -> tuple[Part, Part]:
@@ -227,6 +233,12 @@ def _defective_parts(root: Path) -> tuple[Part, Part]:
         no_mask += missing
         complete += not missing
     return (
-        Part("Defect_images", len(strips), DEFECTIVE, tuple(no_strip)),
-        Part("Mask_images", complete, DEFECTIVE, tuple(no_mask)),
+        Part("Defect_images", len(strips), DEFECTIVE, tuple(no_strip), damaged(root, strips.values())),
+        Part(
+            "Mask_images",
+            complete,
+            DEFECTIVE,
+            tuple(no_mask),
+            damaged(root, (m for each in masks.values() for m in each)),
+        ),
     )

@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass as validated
 
 from coftad.datasets.files import existing_folder, refuse
 from coftad.datasets.images import Source, image_set, load_images
-from coftad.datasets.inventory import Inventory, Origin, Part, require
+from coftad.datasets.inventory import Inventory, Origin, Part, damaged, require
 from coftad.types import _STRICT, ImageSet, PositiveView
 
 Species = Literal[
@@ -119,5 +119,5 @@ class Flowers17:
 def _part(root: Path, species: Species) -> Part:
     """Files are named where some of a species are there: the 80 of an absent one would only hide the others."""
     missing = tuple(name for name in names_of(species) if not (root / name).is_file())
-    found = EACH - len(missing)
-    return Part(species, found, EACH, missing if found else ())
+    there = [name for name in names_of(species) if name not in missing]
+    return Part(species, len(there), EACH, missing if there else (), damaged(root, there))

@@ -7,7 +7,7 @@ from pydantic.dataclasses import dataclass as validated
 
 from coftad.datasets.files import SUFFIXES, existing_folder, ignored_below, images_below, images_if_any, refuse
 from coftad.datasets.images import GreyRange, Source, image_set, load_images
-from coftad.datasets.inventory import Inventory, Origin, Part
+from coftad.datasets.inventory import Inventory, Origin, Part, damaged
 from coftad.types import _STRICT, ImageSet, PositiveView
 
 
@@ -33,7 +33,10 @@ class Folder:
     @classmethod
     def survey(cls, root: Path) -> Inventory:
         base = existing_folder(root, cls.origin.layout)
-        parts = tuple(Part(kind, len(images_if_any(base, kind))) for kind in ("normal", "abnormal"))
+        parts = tuple(
+            Part(kind, len(names := images_if_any(base, kind)), damaged=damaged(base, names))
+            for kind in ("normal", "abnormal")
+        )
         return Inventory(parts, _ignored(base))
 
     def inventory(self) -> Inventory:

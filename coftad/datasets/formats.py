@@ -15,6 +15,10 @@ SUFFIXES = frozenset(suffix for suffix, name in Image.registered_extensions().it
 """What counts as an image in a folder, in any case of letters. Other files, and hidden ones, are not looked at."""
 
 
+SIGNATURE = 64
+"""Bytes at the beginning of a file that tell its format."""
+
+
 def begins_as(start: bytes) -> str | None:
     """The format whose signature a file begins with; None if it is none of ours."""
     for name in FORMATS:

@@ -4,12 +4,13 @@ A set is whole or it is refused: figures of a part of it are not those of the se
 that a part is meant; what is lacking then stays in the set's provenance, and every report tells it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from coftad.datasets.files import refuse
+from coftad.datasets.formats import SIGNATURE, begins_as
 from coftad.types import ImageSet, PositiveView
 
 
@@ -26,21 +27,40 @@ class Origin:
 @dataclass(frozen=True)
 class Part:
     """Some files of a set. expected: how many there should be; None where any number above 0 will do. missing: the
-    names, relative to the root, of those that are known and not there."""
+    names, relative to the root, of those that are known and not there. damaged: of those that are there and hold no
+    image, as far as the beginning of a file tells."""
 
     name: str
     found: int
     expected: int | None = None
     missing: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
 
     @property
     def whole(self) -> bool:
+        if self.damaged:
+            return False
         return self.found > 0 if self.expected is None else self.found == self.expected and not self.missing
 
     def __str__(self) -> str:
         count = f"{self.found:,}" if self.expected is None else f"{self.found:,} of {self.expected:,}"
         lacking = f" ({', '.join(self.missing[:3])}{', ...' if len(self.missing) > 3 else ''} missing)"
-        return f"{self.name}: {count}{lacking if self.missing else ''}"
+        broken = f" ({', '.join(self.damaged[:3])}{', ...' if len(self.damaged) > 3 else ''} damaged)"
+        return f"{self.name}: {count}{lacking if self.missing else ''}{broken if self.damaged else ''}"
+
+
+def damaged(root: Path, names: Iterable[str]) -> tuple[str, ...]:
+    """Those of `names` whose files are empty, or begin as no image does: what a broken download, or a disk that was
+    full, leaves behind. They count as found, since decoding them is refused by their names."""
+    return tuple(name for name in names if not _begins_as_image(root / name))
+
+
+def _begins_as_image(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return begins_as(file.read(SIGNATURE)) is not None
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass as validated
 
 from coftad.datasets.files import existing_folder, images_if_any
 from coftad.datasets.images import Source, image_set, load_images
-from coftad.datasets.inventory import Inventory, Origin, Part, require
+from coftad.datasets.inventory import Inventory, Origin, Part, damaged, require
 from coftad.types import _STRICT, ImageSet, PositiveView
 
 TILES = {"MT_Free": 952, "MT_Blowhole": 115, "MT_Break": 85, "MT_Crack": 57, "MT_Fray": 32, "MT_Uneven": 103}
@@ -69,4 +69,4 @@ def _part(root: Path, name: str, expected: int) -> Part:
     tiles, masks = _tiles_and_masks(root, name)
     known = {Path(tile).stem for tile in tiles}
     missing = [f"{mask[:-4]}.jpg" for mask in masks if Path(mask).stem not in known]
-    return Part(name, len(tiles), expected, tuple(missing))
+    return Part(name, len(tiles), expected, tuple(missing), damaged(root, tiles))

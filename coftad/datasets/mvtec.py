@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass as validated
 
 from coftad.datasets.files import existing_folder, images_if_any
 from coftad.datasets.images import Source, image_set, load_images
-from coftad.datasets.inventory import Inventory, Origin, Part, require
+from coftad.datasets.inventory import Inventory, Origin, Part, damaged, require
 from coftad.types import _STRICT, ImageSet, PositiveView
 
 # fmt: off
@@ -117,5 +117,5 @@ def _parts(root: Path, category: Category) -> tuple[Part, ...]:
         native = [f"{folder}/{i:03d}.png" for folder, count in folders.items() for i in range(count)]
         known = set(found)
         missing = tuple(name for name in native if name not in known)
-        parts.append(Part(f"{category}/{half}", len(found), len(native), missing))
+        parts.append(Part(f"{category}/{half}", len(found), len(native), missing, damaged(root, found)))
     return tuple(parts)

@@ -19,7 +19,7 @@ from pydantic.dataclasses import dataclass as validated
 
 from coftad.datasets.files import existing_folder, images_if_any, inside, refuse
 from coftad.datasets.images import GreyRange, Source, image_set, load_images
-from coftad.datasets.inventory import Inventory, Origin, Part
+from coftad.datasets.inventory import Inventory, Origin, Part, damaged
 from coftad.datasets.solder_simulator import SolderSimulator
 from coftad.types import _STRICT, ImageSet, InputError, PositiveView
 
@@ -80,7 +80,13 @@ class SemiCon:
             return Inventory((Part(TABLE, 0, 1, (TABLE,)),))
         files = sorted({row.file for _, row in _parsed(base / TABLE) if isinstance(row, LabelledSlice)})
         missing = tuple(file for file in files if not isfile(_located(base, file)))
-        part = Part(f"files of {TABLE}", len(files) - len(missing), len(files) or None, missing)
+        part = Part(
+            f"files of {TABLE}",
+            len(files) - len(missing),
+            len(files) or None,
+            missing,
+            damaged(base, sorted(set(files) - set(missing))),
+        )
         return Inventory((part,), _ignored(base, files))
 
     def inventory(self) -> Inventory:

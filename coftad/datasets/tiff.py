@@ -6,13 +6,12 @@ from typing import Any
 
 from PIL import Image, TiffImagePlugin
 
-from coftad.datasets.formats import begins_as
+from coftad.datasets.formats import SIGNATURE, begins_as
 
 PHOTOMETRIC = 262
 BITS, SAMPLES, SAMPLE_FORMAT = 258, 277, 339
 WHITE_IS_ZERO, BLACK_IS_ZERO = 0, 1
 DEEP = frozenset({"I;16", "I;16B", "I", "F"})
-SHOWN = 64  # bytes of a file that its signature is looked for in
 
 KINDS = {1: "unsigned", 2: "signed", 3: "floating point", 4: "undefined", 5: "complex integer", 6: "complex"}
 PHOTOMETRICS = {0: "grey, zero is white", 1: "grey", 2: "RGB", 3: "palette", 4: "mask", 5: "CMYK", 6: "YCbCr", 8: "Lab"}
@@ -35,7 +34,7 @@ def unreadable(path: Path) -> str:
     """Why a file that begins as an image of a known format is none that can be read; empty for other files."""
     try:
         with path.open("rb") as file:
-            known = begins_as(file.read(SHOWN))
+            known = begins_as(file.read(SIGNATURE))
     except OSError:  # gone since it was tried
         return ""
     if known is None:

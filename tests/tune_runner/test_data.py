@@ -142,3 +142,15 @@ def test_a_plan_tells_of_files_not_read_and_of_copies_in_the_support_set(tmp_pat
     assert lines[0] == "not read: normal: 1 .heic"
     assert lines[1].startswith("24 images have the pixels of another (normal/0.png = normal/1.png, abnormal/0.png")
     assert lines[2] == "28 times an image that is scored has the pixels of one in the support set"
+
+
+def test_an_empty_file_is_damaged_and_no_part_can_do_without_it(tmp_path):
+    LAYOUTS["magnetic_tile"](tmp_path)
+    for i in range(2):
+        (tmp_path / f"MT_Fray/Imgs/exp1_num_{i}.jpg").unlink()
+        (tmp_path / f"MT_Fray/Imgs/exp1_num_{i}.jpg").touch()
+    code, text = told("magnetic_tile", tmp_path, allow_partial=True)
+    assert code == 2
+    assert "2 damaged" in text
+    assert "damaged   MT_Fray/Imgs/exp1_num_0.jpg" in text
+    assert "--allow-partial" not in told("magnetic_tile", tmp_path)[1]

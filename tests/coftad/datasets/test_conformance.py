@@ -129,6 +129,27 @@ def test_a_missing_root_is_one_error_that_names_it(whole, tmp_path):
         assert len(str(caught.value).splitlines()) == 1
 
 
+OF_IMAGES = [name for name in DATASETS if name not in SPARE]
+"""Sets of image files; those of arrays are looked into by their own tests."""
+
+
+@pytest.mark.parametrize("public", OF_IMAGES, indirect=True)
+@pytest.mark.parametrize("content", [b"", bytes(200), b"<html>not found</html>"], ids=["empty", "zeros", "a page"])
+def test_a_file_that_holds_no_image_is_damaged_and_never_left_out(public, content):
+    file = public.loaded.paths[-1].partition("#")[0]
+    path = Path(public.keys["root"]) / file
+    path.unlink()  # a link to many
+    path.write_bytes(content)
+    for inventory in (public.made().inventory(), public.cls.survey(public.keys["root"])):
+        [part] = inventory.lacking
+        assert part.damaged == (file,)
+        assert f"{file} damaged" in str(part)
+    for partial in ({}, {"allow_partial": True}) if "allow_partial" in public.keys | vars(public.made()) else ({},):
+        with pytest.raises(InputError) as caught:
+            public.made(**partial).load(SIZE)
+        assert file in str(caught.value)
+
+
 @pytest.mark.parametrize("public", PUBLIC, indirect=True)
 def test_a_missing_file_is_named_and_the_rest_is_used_only_where_that_is_said(public, tmp_path):
     root = Path(public.keys["root"])

@@ -64,7 +64,7 @@ def test_a_file_too_many_is_no_part_of_the_set(tmp_path):
     for i in range(61):
         path = tmp_path / "toothbrush" / "train" / "good" / f"{i:03d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        Image.new("L", (2, 2)).save(path)
     assert str(MVTec(tmp_path, "toothbrush").inventory().lacking[0]) == "toothbrush/train: 61 of 60"
 
 
