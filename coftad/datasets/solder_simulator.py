@@ -108,10 +108,14 @@ class SolderSimulator:
         return Crops(np.stack([each.pixels for each in slices]), np.array([each.void_ratio_percent for each in slices]))
 
     def cache_path(self) -> Path:
-        """In $COFTAD_CACHE, or ~/.cache/coftad; named by everything the slices depend on."""
+        """In $COFTAD_CACHE, or ~/.cache/coftad; named by everything the slices depend on. A user without a home has a
+        folder among the temporary ones."""
         text = json.dumps({"version": VERSION, **asdict(self)}, sort_keys=True)
-        folder = os.environ.get("COFTAD_CACHE") or Path.home() / ".cache" / "coftad"
-        return Path(folder).expanduser() / f"solder-{hashlib.sha256(text.encode()).hexdigest()[:24]}.npz"
+        try:
+            folder = Path(os.environ.get("COFTAD_CACHE") or "~/.cache/coftad").expanduser()
+        except RuntimeError:
+            folder = Path(tempfile.gettempdir(), f"coftad-{os.getuid()}")
+        return folder / f"solder-{hashlib.sha256(text.encode()).hexdigest()[:24]}.npz"
 
     def provenance(self) -> dict[str, Any]:
         return {"simulated": True, "simulator_version": VERSION, **asdict(self)}

@@ -1,4 +1,7 @@
 import math
+import os
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -145,3 +148,9 @@ def test_grey_values_are_those_of_the_real_crops(cache, data_root):
     for statistic in (lambda x: x.mean((1, 2)), lambda x: x.std((1, 2)), lambda x: np.percentile(x, 99, (1, 2))):
         apart = abs(statistic(real).mean() - statistic(simulated).mean())
         assert apart < 1.5 * statistic(real).std()
+
+
+def test_a_user_without_a_home_has_a_cache_among_the_temporary_files(monkeypatch):
+    monkeypatch.delenv("COFTAD_CACHE", raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # what it does for such a user
+    assert SolderSimulator(1, 1, 2.0, 5.0, 0).cache_path().parent == Path(tempfile.gettempdir(), f"coftad-{os.getuid()}")
