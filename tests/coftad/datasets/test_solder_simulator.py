@@ -153,4 +153,6 @@ def test_grey_values_are_those_of_the_real_crops(cache, data_root):
 def test_a_user_without_a_home_has_a_cache_among_the_temporary_files(monkeypatch):
     monkeypatch.delenv("COFTAD_CACHE", raising=False)
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # what it does for such a user
-    assert SolderSimulator(1, 1, 2.0, 5.0, 0).cache_path().parent == Path(tempfile.gettempdir(), f"coftad-{os.getuid()}")
+    assert SolderSimulator(1, 1, 2.0, 5.0, 0).cache_path().parent == Path(
+        tempfile.gettempdir(), f"coftad-{os.getuid()}"
+    )
