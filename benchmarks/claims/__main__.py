@@ -16,6 +16,7 @@ from rich.console import Console
 import benchmarks.claims
 from benchmarks.claims.comparing import compared
 from benchmarks.claims.counting import Rate, rates, tables
+from benchmarks.claims.document import page
 from benchmarks.claims.reading import findings
 from benchmarks.claims.scenarios import SCENARIOS, Cell, Scenario, cells
 from benchmarks.claims.shortcuts import forget, shortcuts
@@ -65,6 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--studies", type=int, default=200, help="of each cell")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="where the cells are written")
+    parser.add_argument("--markdown", type=Path, help="where the page of the documentation is written")
+    parser.add_argument("--read", type=Path, help="the cells of an earlier run, in place of measuring")
     parser.add_argument("--scenario", action="append", choices=SCENARIOS, default=[], help="this one; may be repeated")
     for field in ("trials", "episodes", "noise", "effect"):
         parser.add_argument(f"--{field}", type=int, nargs="+", default=[], help="only cells with these")
@@ -75,6 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = list(cells(args.scenario, full=args.full, **only))
     start = time.monotonic()
     found: list[Rate] = []
+    if args.read:
+        found, chosen = [Rate(**cell) for cell in json.loads(args.read.read_text())], []
     for done, ((scenario, cell), each) in enumerate(
         zip(chosen, measure(chosen, args.studies, args.seed, args.processes), strict=True), 1
     ):
@@ -88,6 +93,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         if args.json:  # each time: the whole takes long
             args.json.write_text(json.dumps([asdict(rate) for rate in found], indent=1) + "\n")
+    if args.markdown:
+        command = f"python -m benchmarks.claims --studies {args.studies} --seed {args.seed} --json OUT"
+        args.markdown.write_text(page(found, command))
     console = Console(width=None if sys.stdout.isatty() else 200)
     for table in tables(found):
         console.print(table)
