@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from benchmarks.claims.counting import Rate
 from benchmarks.claims.scenarios import EFFECTS, SCENARIOS
 
-
 _INTRODUCTION = """# How often a report is wrong
 
 ```sh
@@ -14,9 +13,9 @@ _INTRODUCTION = """# How often a report is wrong
 ```
 
 Studies with a known truth are planted and go through the program: searcher, records, study, summary, sentences and
-tables; {cells} cells, up to {studies} studies in each. A study counts as one false claim of a kind if any claim of that
-kind in it is false. The mean is over all studies of all cells in which such a claim could be made; the worst cell is the
-one with the highest lower end of its 95 % interval (Clopper and Pearson).
+tables; {cells} cells, up to {studies} studies in each. A study counts as one false claim of a kind if any claim of
+that kind in it is false. The mean is over all studies of all cells in which such a claim could be made; the worst cell
+is the one with the highest lower end of its 95 % interval (Clopper and Pearson).
 
 Cells whose interval lies wholly above 5 %: {above}.
 """
