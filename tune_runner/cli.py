@@ -57,10 +57,12 @@ def _run(given: argparse.Namespace, console: "Console") -> int:
 
             return data(given.data, given.root, console, allow_partial=given.allow_partial)
         case "doctor":
-            from tune_runner.doctor import doctor
+            from tune_runner.doctor import doctor, doctor_index, with_validations
 
             options = {"fix": given.fix, "tracking_uri": given.tracking_uri, "overrides": given.set}
-            return max([doctor(each, console, **options) for each in _sweeps(given.doctor, console)])
+            directories = with_validations(_sweeps(given.doctor, console), console)
+            codes = [doctor(each, console, **options) for each in directories]
+            return max([*codes, doctor_index(given.doctor, console)])
         case "compare":
             from tune_runner.parts_index import sweeps
             from tune_runner.study.compare import compare

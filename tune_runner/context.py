@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from coftad.types import Episode, FineTuning, ImageSet, InputError
-from tune_runner.journal import RecordingError, write_whole
+from tune_runner.checksums import digest, of_file
+from tune_runner.journal import CHANGED, RecordingError, write_whole
 from tune_runner.objective import Objective
 from tune_runner.redact import has_credentials, redact
 
@@ -73,6 +74,13 @@ class SweepContext:
         """Where runs go, without credentials."""
         return f"{redact(self.tracking_uri, self.tracking_uri)}#{self.experiment}"
 
+    @property
+    def shown(self) -> dict[str, Any]:
+        """What all runs show, as JSON holds it."""
+        described = {"common": dict(self.common), "tags": dict(self.tags), "reproduce": self.reproduce}
+        shown: dict[str, Any] = json.loads(json.dumps(described, default=str))
+        return shown
+
     def rows(self, episode: int, split: Split) -> NDArray[np.int64]:
         """Rows of `image_set` that belong to one split of one episode."""
         return self.episodes[episode].search_rows if split == "search" else self.episodes[episode].test_rows
@@ -103,11 +111,12 @@ class SweepContext:
             "image_set": {"name": pool.name, "digest": pool.digest, "provenance": dict(pool.provenance)},
             "episode_seeds": {str(index): episode.seed for index, episode in self.episodes.items()},
         }
-        text = json.dumps(described, indent=1, default=str)
         described_path, images_path = self.directory / "context.json", self.directory / "images.npz"
-        if images_path.exists() and described_path.exists() and described_path.read_text() == text:
-            return  # a resumed sweep; the text holds the images' digest
+        if images_path.exists() and described_path.exists() and _is_kept(described_path, described):
+            return  # a resumed sweep; it holds the images' digest
         write_whole(images_path, lambda file: np.savez(file, **arrays))
+        described = json.loads(json.dumps({**described, "images_sha256": of_file(images_path)}, default=str))
+        text = json.dumps({**described, "sha256": digest(described)}, indent=1)
         write_whole(described_path, lambda file: file.write(text.encode()))
 
     @classmethod
@@ -117,6 +126,10 @@ class SweepContext:
         path = directory / "context.json"
         try:
             described = json.loads(path.read_text())
+            if (noted := described.pop("sha256", None)) is not None and noted != digest(described):
+                raise RecordingError(path, CHANGED)
+            if described.get("images_sha256", "") not in ("", of_file(directory / "images.npz")):
+                raise RecordingError(directory / "images.npz", CHANGED)
             with np.load(directory / "images.npz", allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
             uri = tracking_uri or described["tracking_uri"]
@@ -161,6 +174,17 @@ class SweepContext:
             objective=described.get("objective", "auroc"),  # what it was before there was a choice
             inputs=described.get("inputs", {}),
         )
+
+
+def _is_kept(path: Path, described: Mapping[str, Any]) -> bool:
+    """Whether a context with its checksums says the same."""
+    try:
+        before = json.loads(path.read_text())
+        return bool(before.pop("sha256") == digest(before) and before.pop("images_sha256")) and (
+            before == json.loads(json.dumps(described, default=str))
+        )
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):  # of an earlier version, or damaged
+        return False
 
 
 def _command_here(command: str, directory: Path) -> str:

@@ -4,8 +4,9 @@ import contextlib
 from datetime import datetime
 from pathlib import Path
 
+from coftad.types import InputError
 from tune_runner.journal import RecordingError, write_whole
-from tune_runner.spec import SweepSpec
+from tune_runner.spec import SweepSpec, load
 
 SPEC = "sweep.yaml"
 
@@ -39,6 +40,18 @@ def write_spec(spec: SweepSpec, directory: Path) -> None:
     except OSError as error:
         raise RecordingError(directory, error) from error
     write_whole(directory / SPEC, lambda file: file.write(spec.to_yaml().encode()))
+
+
+def kept_text(directory: Path, spec: SweepSpec) -> str:
+    """The specification as it stands in the directory, written there if it is none or another sweep's: what a driver
+    was given may say another budget. Raises RecordingError."""
+    try:
+        if load(directory / SPEC, ["tracking.uri=null"]).fingerprint() == spec.fingerprint():
+            return (directory / SPEC).read_text("utf-8")
+    except InputError:
+        pass
+    write_spec(spec, directory)
+    return spec.to_yaml()
 
 
 def artifact_folder(directory: Path, trial: int) -> Path:

@@ -7,16 +7,27 @@ and it mends damage from outside: lost files, edited databases, copies of a dire
 
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial
 from rich.console import Console
 
 from coftad.types import InputError
-from tune_runner import build_context, doctor_mlflow, doctor_records, doctor_study, resources
+from tune_runner import (
+    build_context,
+    checksums,
+    doctor_mlflow,
+    doctor_notes,
+    doctor_records,
+    doctor_sent,
+    doctor_study,
+    resources,
+)
 from tune_runner.context import SweepContext
 from tune_runner.directory import SPEC
 from tune_runner.disagreement import Disagreement
@@ -25,10 +36,12 @@ from tune_runner.doctor_records import Shelf
 from tune_runner.journal import DirectoryInUse, RecordingError, write_whole
 from tune_runner.lock import driving, in_use
 from tune_runner.objective import Objective
+from tune_runner.parts_index import is_parted
 from tune_runner.reconcile import STUDY, load_study, outcomes, reconcile, verdict
 from tune_runner.records import Records
 from tune_runner.reopening import is_tracked, reopen, same_specification, with_weights
 from tune_runner.spec import SweepSpec, load
+from tune_runner.validation import FOLDER
 
 CONTEXT, IMAGES = "context.json", "images.npz"
 _SIGNS = (SPEC, STUDY, doctor_records.RECORDS)  # a folder with none of them is no sweep's
@@ -46,9 +59,18 @@ class _Sweep:
     shelf: Shelf
     unreadable: list[Disagreement]
 
+    @cached_property
+    def attributes(self) -> dict[str, Any]:
+        """Of the study, read once."""
+        return {} if self.study is None else self.study.user_attrs
+
     @property
     def episodes(self) -> int | None:
         return None if self.spec is None else self.spec.episodes
+
+    def sealed(self, trial: int) -> bool:
+        """Whether what is kept of a trial that ended must have checksums."""
+        return checksums.has_checksum(self.attributes, trial)
 
     @property
     def objective(self) -> Objective:
@@ -98,6 +120,26 @@ def doctor(
     return 1 if left else 0
 
 
+def doctor_index(directory: Path, console: Console) -> int:
+    """Print what is wrong with the index of a folder of parts. The exit code, as of `doctor`."""
+    if not is_parted(directory):
+        return 0
+    found = doctor_notes.check_files(directory)
+    for each in found:
+        _say(console, f"{each.text}. {each.mend}.")
+    return 1 if found else 0
+
+
+def with_validations(sweeps: Iterable[Path], console: Console) -> Iterator[Path]:
+    """Each sweep, and those of its validations, which are announced."""
+    for directory in sweeps:
+        yield directory
+        for folder in sorted((directory / FOLDER).glob("*/")):
+            if (folder / STUDY).exists():
+                console.rule(f"{FOLDER}/{folder.name}", align="left")
+                yield folder
+
+
 def diagnose(directory: Path, *, tracking_uri: str | None = None) -> list[Disagreement]:
     """Every disagreement, first of the files, then of records, study and MLflow. Changes nothing.
 
@@ -107,10 +149,34 @@ def diagnose(directory: Path, *, tracking_uri: str | None = None) -> list[Disagr
     sweep = _open(directory, resting=not in_use(directory))
     found = sweep.unreadable + doctor_records.check(sweep.shelf, resting=sweep.resting)
     if sweep.study is not None:
-        found += doctor_records.check_against(sweep.shelf, sweep.trials, sweep.episodes, resting=sweep.resting)
-        found += doctor_study.check(sweep.trials, sweep.shelf, sweep.episodes, sweep.objective, resting=sweep.resting)
+        found += doctor_records.check_against(
+            sweep.shelf, sweep.trials, sweep.episodes, resting=sweep.resting, sealed=sweep.sealed
+        )
+        found += doctor_study.check(
+            sweep.trials,
+            sweep.shelf,
+            sweep.episodes,
+            sweep.objective,
+            resting=sweep.resting,
+            spec=sweep.spec,
+            sealed=sweep.sealed,
+        )
     if sweep.resting:
+        found += _notes(sweep)
         found += _diagnose_tracking(sweep, tracking_uri)
+    return found
+
+
+def _notes(sweep: _Sweep) -> list[Disagreement]:
+    """Of the study as a whole, and of files that can be made again."""
+    found = []
+    if sweep.study is not None:
+        found += doctor_notes.check_study(sweep.study, sweep.directory, sweep.spec)
+        if sweep.spec is not None:
+            found += doctor_notes.check_specification(sweep.study, sweep.directory)
+    found += doctor_notes.check_files(sweep.directory)
+    for folder in sorted((sweep.directory / "artifacts").glob("trial-*/")):
+        found += doctor_notes.check_files(folder, f"artifacts/{folder.name}/")
     return found
 
 
@@ -127,7 +193,14 @@ def _open(directory: Path, *, resting: bool = True) -> _Sweep:
         unreadable.append(Disagreement("study", text, "bring it back from a copy", mendable=False))
     spec, wrong = _specification(directory, study)
     # The study before the records: a running driver appends to these first, and what the study says is then there.
-    trials = {} if study is None else {trial.number: trial for trial in study.get_trials(deepcopy=False)}
+    trials: dict[int, FrozenTrial] = {}
+    try:
+        if study is not None:
+            trials = {trial.number: trial for trial in study.get_trials(deepcopy=False)}
+    except Exception as error:  # a field that Optuna cannot take: it has no class for that
+        text = f"{STUDY}: a trial cannot be read: {type(error).__name__}: {error}"
+        unreadable.append(Disagreement("study", text, "bring it back from a copy", mendable=False))
+        study = None
     return _Sweep(directory, resting, spec, study, trials, doctor_records.scan(directory), wrong + unreadable)
 
 
@@ -151,7 +224,11 @@ def _specification(directory: Path, study: optuna.Study | None) -> tuple[SweepSp
 
 def _mend_specification(directory: Path) -> None:
     study = load_study(directory)
+    if study is not None:
+        doctor_notes.mend_study(study, directory, _specification(directory, study)[0])
     _, wrong = _specification(directory, study)
+    if study is not None and not wrong:
+        wrong = doctor_notes.check_specification(study, directory)
     if study is not None and wrong and wrong[0].mendable:
         doctor_records.mend(directory, wrong)
         write_whole(directory / SPEC, lambda file: file.write(study.user_attrs["spec"].encode()))
@@ -159,7 +236,7 @@ def _mend_specification(directory: Path) -> None:
 
 def _diagnose_tracking(sweep: _Sweep, tracking_uri: str | None) -> list[Disagreement]:
     found = []
-    entries, damaged = doctor_mlflow.ledger_entries(sweep.directory)
+    entries, damaged = doctor_mlflow.ledger_entries(sweep.directory, sealed_from_start=sweep.sealed(0))
     if damaged:
         text = f"{doctor_mlflow.LEDGER}: {damaged} line(s) cannot be read"
         found.append(Disagreement("damaged_ledger", text, "it is written anew without them"))
@@ -176,7 +253,7 @@ def _diagnose_tracking(sweep: _Sweep, tracking_uri: str | None) -> list[Disagree
         return found
     if sweep.study is None:
         return found
-    return found + doctor_mlflow.check(_target(context, entries), _expected(sweep), entries)
+    return found + doctor_mlflow.check(_target(context, entries), _expected(sweep, context, entries), entries)
 
 
 def _mend(directory: Path, tracking_uri: str | None, overrides: Sequence[str]) -> str:
@@ -187,11 +264,16 @@ def _mend(directory: Path, tracking_uri: str | None, overrides: Sequence[str]) -
         sweep = _open(directory)
         found = doctor_records.check(sweep.shelf, resting=True)
         if sweep.study is not None:
-            found += doctor_records.check_against(sweep.shelf, sweep.trials, sweep.episodes, resting=True)
+            found += doctor_records.check_against(
+                sweep.shelf, sweep.trials, sweep.episodes, resting=True, sealed=sweep.sealed
+            )
         doctor_records.mend(directory, found)
         if sweep.study is not None and sweep.spec is not None:
             shelf = doctor_records.scan(directory)
-            if changed := doctor_study.corrected(sweep.trials, shelf, sweep.spec.episodes, sweep.objective):
+            spec, episodes, sealed = sweep.spec, sweep.spec.episodes, sweep.sealed
+            if changed := doctor_study.corrected(
+                sweep.trials, shelf, episodes, sweep.objective, spec=spec, sealed=sealed
+            ):
                 doctor_study.replace(directory, sweep.study, changed)
             study = load_study(directory)
             assert study is not None
@@ -214,13 +296,14 @@ def _mend_tracking(directory: Path, tracking_uri: str | None, overrides: Sequenc
             return str(missing)
     if sweep.study is None:
         return ""
-    entries, damaged = doctor_mlflow.ledger_entries(directory)
+    entries, damaged = doctor_mlflow.ledger_entries(directory, sealed_from_start=sweep.sealed(0))
     target = _target(context, entries)
-    found = doctor_mlflow.check(target, _expected(sweep), entries)
+    expected = _expected(sweep, context, entries)
+    found = doctor_mlflow.check(target, expected, entries)
     if not found and not damaged:
         return ""
-    ended = [each.outcome for each in _expected(sweep).values()]
-    return doctor_mlflow.mend(directory, target, found, ended, damaged=bool(damaged))
+    ended = [each.outcome for each in expected.values()]
+    return doctor_mlflow.mend(directory, target, found, ended, entries, damaged=bool(damaged))
 
 
 def _is_tracked(sweep: _Sweep) -> bool:
@@ -244,12 +327,18 @@ def _context_anew(directory: Path, tracking_uri: str | None, overrides: Sequence
     return context
 
 
-def _target(context: SweepContext, entries: list[dict[str, object]]) -> Target:
+def _sweep_id(entries: list[dict[str, object]]) -> str:
     ids = [str(entry["sweep"]) for entry in entries if "sweep" in entry]
-    return Target(context.tracking_uri, context.experiment, ids[-1] if ids else "")
+    return ids[-1] if ids else ""
 
 
-def _expected(sweep: _Sweep) -> Mapping[int, Expected]:
+def _target(context: SweepContext, entries: list[dict[str, object]]) -> Target:
+    sweep = _sweep_id(entries)
+    sent = doctor_sent.of_sweep(context, entries, context.destination, sweep)
+    return Target(context.tracking_uri, context.experiment, sweep, sent)
+
+
+def _expected(sweep: _Sweep, context: SweepContext, entries: list[dict[str, object]]) -> Mapping[int, Expected]:
     assert sweep.study is not None
     expected = {}
     for outcome in outcomes(sweep.study, sweep.spec):
@@ -257,7 +346,8 @@ def _expected(sweep: _Sweep) -> Mapping[int, Expected]:
         if outcome.trial in sweep.shelf.spans:
             with contextlib.suppress(ValueError):  # episodes that do not fit together: the study's part names them
                 auroc = verdict(sweep.shelf.of(outcome.trial), sweep.objective).auroc
-        expected[outcome.trial] = Expected(outcome, auroc)
+        sent = doctor_sent.of_trial(context, outcome, entries, _sweep_id(entries))
+        expected[outcome.trial] = Expected(outcome, auroc, sent)
     return expected
 
 

@@ -2,21 +2,25 @@
 
 import contextlib
 import itertools
+import json
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from optuna.trial import FrozenTrial
 from pydantic import ValidationError
 
+from tune_runner.checksums import is_as_it_ended, of_file
 from tune_runner.disagreement import Disagreement
-from tune_runner.journal import Journal, RecordingError, write_whole
-from tune_runner.records import EpisodeRecord, Records
+from tune_runner.journal import CHANGED, Journal, RecordingError, intact, is_sealed, write_whole
+from tune_runner.records import SCORES_CHECKSUM, EpisodeRecord, Records
 
 RECORDS = "records.jsonl"
 SET_ASIDE = "set-aside"
+
+Sealed = Callable[[int], bool]
 
 Span = tuple[int, int]
 """First byte of a line, and the one behind it."""
@@ -25,12 +29,17 @@ Span = tuple[int, int]
 @dataclass
 class Shelf:
     """Where in records.jsonl each episode is, and what else is there. spans: trial -> episode -> line; doubled: the
-    later lines of an episode, which do not count; torn: bytes behind the last whole line."""
+    later lines of an episode, which do not count; changed: lines with another checksum than their own, and unsealed:
+    (trial, episode) of those without one; scores: (trial, episode) -> checksum of the npz, if it was noted; torn: bytes
+    behind the last whole line."""
 
     directory: Path
     spans: dict[int, dict[int, Span]] = field(default_factory=dict)
     doubled: list[tuple[int, int, Span]] = field(default_factory=list)
     damaged: list[Span] = field(default_factory=list)
+    changed: list[Span] = field(default_factory=list)
+    unsealed: set[tuple[int, int]] = field(default_factory=set)
+    scores: dict[tuple[int, int], str] = field(default_factory=dict)
     torn: int = 0
 
     def of(self, trial: int) -> list[EpisodeRecord]:
@@ -54,9 +63,17 @@ def scan(directory: Path) -> Shelf:
         except ValidationError:
             shelf.damaged.append(span)
             continue
+        if not intact(line):
+            shelf.changed.append(span)
+            continue
         episodes = shelf.spans.setdefault(record.trial, {})
         if record.episode in episodes:
             shelf.doubled.append((record.trial, record.episode, span))
+            continue
+        if not is_sealed(line):
+            shelf.unsealed.add((record.trial, record.episode))
+        elif checksum := json.loads(line).get(SCORES_CHECKSUM):
+            shelf.scores[record.trial, record.episode] = checksum
         episodes.setdefault(record.episode, span)
     shelf.torn = journal.path.stat().st_size - end if journal.path.exists() else 0
     return shelf
@@ -64,18 +81,25 @@ def scan(directory: Path) -> Shelf:
 
 def check(shelf: Shelf, *, resting: bool) -> list[Disagreement]:
     """What is wrong whatever the study says. resting: no driver is at work, so nothing is half written."""
-    found = [_damaged(span) for span in shelf.damaged] + [_doubled(*each) for each in shelf.doubled]
+    found = [_damaged(span) for span in shelf.damaged] + [_changed(span) for span in shelf.changed]
+    found += [_doubled(*each) for each in shelf.doubled]
     found += [each for trial in sorted(shelf.spans) for each in _without_scores(shelf, trial)]
     if resting:
         found += _torn(shelf) + _orphans(shelf) + _leftovers(shelf.directory)
     return found
 
 
+def never(trial: int) -> bool:
+    """Of no trial is it known that its lines had checksums."""
+    return False
+
+
 def check_against(
-    shelf: Shelf, trials: Mapping[int, FrozenTrial], episodes: int | None, *, resting: bool
+    shelf: Shelf, trials: Mapping[int, FrozenTrial], episodes: int | None, *, resting: bool, sealed: Sealed = never
 ) -> list[Disagreement]:
-    """Records that belong to no trial of the study: a later trial of that number would take them for its own."""
-    found = []
+    """Records that belong to no trial of the study: a later trial of that number would take them for its own. sealed:
+    whether the lines of a trial must have checksums."""
+    found = [_unsealed(shelf, *each) for each in sorted(shelf.unsealed) if sealed(each[0])]
     for number in sorted(shelf.spans):
         recorded = shelf.of(number)
         spans, files = shelf.spans[number], shelf.directory
@@ -84,7 +108,7 @@ def check_against(
                 text = f"trial {number}: the records have {_episodes(spans)}; the study has no such trial"
                 found.append(_foreign("records_without_trial", text, number, recorded, spans, files))
             continue
-        asked = trials[number].user_attrs.get("ray_trial")
+        asked = trials[number].user_attrs.get("ray_trial") if is_as_it_ended(trials[number]) else None
         others = [record for record in recorded if asked is not None and record.ray_trial != asked]
         if others:
             text = (
@@ -147,9 +171,21 @@ def _damaged(span: Span) -> Disagreement:
     return Disagreement("damaged_line", text, f"it is moved to {SET_ASIDE}/", lines=(span,))
 
 
+def _changed(span: Span) -> Disagreement:
+    text = f"{RECORDS}: the line at bytes {span[0]} to {span[1]}: {CHANGED}"
+    return Disagreement("changed_line", text, f"it is moved to {SET_ASIDE}/", lines=(span,))
+
+
 def _doubled(trial: int, episode: int, span: Span) -> Disagreement:
     text = f"trial {trial}, episode {episode}: recorded again at byte {span[0]} of {RECORDS}; the first record counts"
     return Disagreement("doubled_record", text, f"the later line is moved to {SET_ASIDE}/", trial, lines=(span,))
+
+
+def _unsealed(shelf: Shelf, trial: int, episode: int) -> Disagreement:
+    text = f"trial {trial}, episode {episode}: its line in {RECORDS} has lost its checksum"
+    return Disagreement(
+        "changed_line", text, f"it is moved to {SET_ASIDE}/", trial, lines=(shelf.spans[trial][episode],)
+    )
 
 
 def _torn(shelf: Shelf) -> list[Disagreement]:
@@ -170,6 +206,8 @@ def _without_scores(shelf: Shelf, trial: int) -> list[Disagreement]:
             arrays = records.scores(record)
             if arrays.scores.shape != (len(record.rows), len(arrays.image_rows)):
                 why = f"has scores of shape {arrays.scores.shape}, for {len(record.rows)} rows of the record"
+            elif of_file(path) != shelf.scores.get((trial, record.episode), of_file(path)):
+                why = "is not as it was written: its checksum is another one"
         except RecordingError as error:
             why = error.reason
         if why:

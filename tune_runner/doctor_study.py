@@ -5,7 +5,6 @@ damaged from outside, a new study is written trial by trial and put in the place
 """
 
 import copy
-import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -15,14 +14,17 @@ from pathlib import Path
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from tune_runner import checksums, doctor_trials
 from tune_runner.disagreement import Disagreement
-from tune_runner.doctor_records import Shelf, fresh_folder
+from tune_runner.doctor_records import Sealed, Shelf, fresh_folder, never
 from tune_runner.journal import RecordingError
 from tune_runner.metric_names import name_metric
 from tune_runner.objective import Objective
 from tune_runner.quiet import quiet
 from tune_runner.reconcile import STUDY, configuration, verdict
 from tune_runner.records import EpisodeRecord
+from tune_runner.space import scratch
+from tune_runner.spec import SweepSpec
 from tune_runner.sqlite import sqlite_url
 from tune_runner.trial_state import DUPLICATE, INTERRUPTED, reason
 
@@ -36,34 +38,54 @@ def check(
     objective: Objective = "auroc",
     *,
     resting: bool,
+    spec: SweepSpec | None = None,
+    sealed: Sealed = never,
 ) -> list[Disagreement]:
     """Trials by number. episodes: of a whole trial, None if not known; then `objective` is not known either, and no
-    value is compared. resting: no driver is at work."""
+    value is compared. resting: no driver is at work. sealed: whether a trial must have a checksum once it ended."""
     found: list[Disagreement] = []
     for number, trial in trials.items():
         records = shelf.of(number) if number in shelf.spans else []
+        before = len(found)
         if trial.state in _ENDED_WELL:
-            found += _ended(trial, records, episodes, objective)
+            found += _ended(trial, records, episodes, objective, spec)
         elif resting and episodes is not None:
             if trial.state == TrialState.RUNNING:
                 found.append(_running(trial, records, episodes))
             elif trial.state == TrialState.FAIL:
                 found += _failed(trial, records, episodes, trials)
+            elif trial.state == TrialState.WAITING:
+                found += _waiting(trial, records, episodes)
+        if len(found) == before and trial.state.is_finished():
+            found += doctor_trials.of_checksum(trial, needed=sealed(number))
+    if resting and spec is not None:
+        found += doctor_trials.of_queue(trials, spec)
     return found
 
 
 def corrected(
-    trials: Mapping[int, FrozenTrial], shelf: Shelf, episodes: int, objective: Objective = "auroc"
+    trials: Mapping[int, FrozenTrial],
+    shelf: Shelf,
+    episodes: int,
+    objective: Objective = "auroc",
+    *,
+    spec: SweepSpec | None = None,
+    sealed: Sealed = never,
 ) -> dict[int, FrozenTrial]:
     """What ended trials should say, by number, as far as they say anything else. RUNNING ones are `reconcile`'s."""
     changed: dict[int, FrozenTrial] = {}
     for number, trial in trials.items():
         records = shelf.of(number) if number in shelf.spans else []
-        if trial.state in _ENDED_WELL and any(_ended(trial, records, episodes, objective)):
-            usable = _usable(records, _expected(trial, episodes))
-            changed[number] = _told(trial, records, objective) if usable else _lost(trial)
+        if trial.state in _ENDED_WELL:
+            wrong = [*_ended(trial, records, episodes, objective, spec)]
+            wrong = wrong or [*doctor_trials.of_checksum(trial, needed=sealed(number))]
+            if any(each.mendable for each in wrong):
+                usable = _usable(records, _expected(trial, episodes))
+                changed[number] = _told(trial, records, objective, episodes, spec) if usable else _lost(trial)
+        elif trial.state == TrialState.WAITING and any(each.mendable for each in _waiting(trial, records, episodes)):
+            changed[number] = _told(trial, records, objective, episodes, spec)
         elif trial.state == TrialState.FAIL and _finished_unnoticed(trial, records, episodes, trials):
-            changed[number] = _told(trial, records, objective)
+            changed[number] = _told(trial, records, objective, episodes, spec)
             retry = _last_retry(trial, trials)
             if retry is not trial:
                 changed[retry.number] = _repeated(retry, number)
@@ -86,7 +108,7 @@ def replace(directory: Path, study: optuna.Study, changed: Mapping[int, FrozenTr
         if study.metric_names:
             name_metric(copied, study.metric_names)
         for trial in study.get_trials(deepcopy=False):
-            copied.add_trial(changed.get(trial.number, trial))
+            copied.add_trial(_sealed(changed[trial.number]) if trial.number in changed else trial)
         storage.engine.dispose()
         shutil.copy2(path, fresh_folder(directory) / STUDY)
         os.replace(fresh, path)
@@ -94,8 +116,17 @@ def replace(directory: Path, study: optuna.Study, changed: Mapping[int, FrozenTr
         raise RecordingError(path, error) from error
 
 
+def _sealed(trial: FrozenTrial) -> FrozenTrial:
+    trial.user_attrs = {**trial.user_attrs, checksums.ATTRIBUTE: checksums.of_trial(trial)}
+    return trial
+
+
 def _ended(
-    trial: FrozenTrial, records: list[EpisodeRecord], episodes: int | None, objective: Objective
+    trial: FrozenTrial,
+    records: list[EpisodeRecord],
+    episodes: int | None,
+    objective: Objective,
+    spec: SweepSpec | None,
 ) -> Iterator[Disagreement]:
     number, state = trial.number, trial.state.name
     expected = _expected(trial, episodes)
@@ -110,16 +141,21 @@ def _ended(
             mendable=episodes is not None,
         )
         return
-    value = verdict(records, objective).value
-    if trial.value is None or not math.isclose(trial.value, value, rel_tol=1e-9, abs_tol=1e-12):
-        shown = "AUROC" if objective == "auroc" else objective
-        yield Disagreement(
-            "value",
-            f"trial {number}: the study says {shown} {trial.value}; the records say {value}",
-            "the study takes the records' value",
-            number,
-            mendable=episodes is not None,
-        )
+    if state == "PRUNED" and len(records) == episodes:
+        text = f"trial {number}: the study says PRUNED; the records have all {episodes} episodes"
+        yield Disagreement("state", text, "the study takes the result from the records", number)
+    if episodes is None:  # then nobody knows the objective either, by which a value could be judged
+        return
+    yield from doctor_trials.of_ended(trial, records, objective, spec)
+
+
+def _waiting(trial: FrozenTrial, records: list[EpisodeRecord], episodes: int) -> Iterator[Disagreement]:
+    if not records and "ray_trial" not in trial.user_attrs and checksums.ATTRIBUTE not in trial.user_attrs:
+        return
+    whole = _usable(records, episodes)
+    text = f"trial {trial.number}: the study says WAITING, but it ran; the records have {len(records)} of {episodes}"
+    mend = "the study is told its result from the records" if whole else "bring study.db back from a copy"
+    yield Disagreement("state", f"{text} episodes", mend, trial.number, mendable=whole)
 
 
 def _running(trial: FrozenTrial, records: list[EpisodeRecord], episodes: int) -> Disagreement:
@@ -181,13 +217,23 @@ def _usable(records: list[EpisodeRecord], episodes: int | None) -> bool:
     return len({tuple((row.steps, row.scoring) for row in record.rows) for record in records}) == 1
 
 
-def _told(trial: FrozenTrial, records: list[EpisodeRecord], objective: Objective) -> FrozenTrial:
+def _told(
+    trial: FrozenTrial, records: list[EpisodeRecord], objective: Objective, episodes: int, spec: SweepSpec | None
+) -> FrozenTrial:
     result, told = verdict(records, objective), copy.deepcopy(trial)
+    told.state = TrialState.COMPLETE if len(records) == episodes else TrialState.PRUNED
     told.intermediate_values = dict(enumerate(result.running, 1))
-    if told.state != TrialState.PRUNED:
-        told.state = TrialState.COMPLETE
     told.value = result.value
     told.user_attrs = {**trial.user_attrs, **result.attributes, "reason": None}
+    told.datetime_start = trial.datetime_start or datetime.now()
+    told.datetime_complete = trial.datetime_complete or datetime.now()
+    right = None if spec is None else doctor_trials.params_of(spec, records[0].training)
+    if spec is not None and right is not None and not doctor_trials.trains(spec, trial.params, records[0].training):
+        asked = scratch()
+        asked.enqueue_trial(right)
+        again = asked.ask()
+        spec.suggest(again)
+        told.params, told.distributions = again.params, again.distributions
     return told
 
 

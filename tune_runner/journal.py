@@ -1,5 +1,6 @@
 """Files that are complete or absent, and logs whose lines are, whenever the process or the machine dies."""
 
+import hashlib
 import json
 import os
 import threading
@@ -7,6 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
+_KEY = b'"sha256"'
+_SEAL = '"sha256":"'
+CHANGED = "it was changed after it was written, its checksum is another one"
 _BLOCK = 1 << 20  # bytes read at a time; a line may be longer
 
 
@@ -47,6 +51,26 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         raise RecordingError(path, error) from error
 
 
+def sealed(line: str) -> str:
+    """A JSON object on one line with its own SHA-256 as the last key."""
+    return f'{line[:-1]}{"" if line == "{}" else ","}{_SEAL}{hashlib.sha256(line.encode()).hexdigest()}"}}'
+
+
+def is_sealed(line: bytes) -> bool:
+    """Whether a line has a checksum, right or wrong."""
+    return _KEY in line
+
+
+def intact(line: bytes) -> bool:
+    """Whether a line is as `sealed` wrote it; True for one without a checksum, as earlier versions wrote them."""
+    text = line.rstrip(b"\n")
+    start = text.rfind(_SEAL.encode())
+    if start < 0:
+        return not is_sealed(line)  # one that was written anew, in another form
+    before, checksum = text[:start].removesuffix(b",") + b"}", text[start + len(_SEAL) : -2]
+    return hashlib.sha256(before).hexdigest().encode() == checksum
+
+
 class Journal:
     """A log of JSON objects, one a line, appended by one process and read by any.
 
@@ -59,7 +83,7 @@ class Journal:
 
     def append(self, line: str) -> None:
         """Append one line and sync it to disk. Raises RecordingError, having taken back what was written of it."""
-        data = line.encode() + b"\n"
+        data = sealed(line).encode() + b"\n"
         with self._lock:
             try:
                 new = not self.path.exists()
@@ -97,7 +121,10 @@ class Journal:
             raise RecordingError(self.path, error) from error
 
     def decode(self, line: bytes, end: int) -> dict[str, Any]:
-        """The object on a complete line. Raises RecordingError: only damage from outside leaves one unreadable."""
+        """The object on a complete line. Raises RecordingError: only damage from outside leaves one unreadable, or with
+        another checksum."""
+        if not intact(line):
+            raise RecordingError(self.path, f"damaged line that ends at byte {end}: {CHANGED}")
         try:
             value = json.loads(line)
         except ValueError as error:

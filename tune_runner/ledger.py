@@ -1,7 +1,8 @@
 """What has been told to a tracker, and what is still to tell: `tracking.jsonl` in the sweep's directory.
 
-Lines: `sweep` (its unique id), `ended` (a configuration's outcome), `finish` (the sweep's), and for each destination
-(tracking URI without credentials, and experiment) `contact`, `run` (a run's id), `sent`, `forget`.
+Lines: `sweep` (its unique id), `context` (what the runs that follow show), `ended` (a configuration's outcome),
+`finish` (the sweep's), and for each destination (tracking URI without credentials, and experiment) `contact`, `run` (a
+run's id), `sent`, `closed` (as what the sweep's own run ended), `forget`.
 """
 
 import json
@@ -21,7 +22,8 @@ PARENT = -1
 
 
 class Finish(BaseModel):
-    """How the sweep ended. summary: numbers become metrics, everything else tags. files: absolute paths."""
+    """How the sweep ended. summary: numbers become metrics, everything else tags. files: in the sweep's
+    directory relative to it, others absolute."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -45,6 +47,7 @@ class Ledger:
         self.finish: Finish | None = None
         self.finish_sent = False
         self.contacted = False
+        self._shown: dict[str, Any] = {}
         self._read()
         if not self.sweep_id:
             self.sweep_id = f"{name}-{uuid.uuid4().hex[:12]}"
@@ -52,6 +55,12 @@ class Ledger:
 
     def close(self) -> None:
         self._lock.close()
+
+    def show(self, described: dict[str, Any]) -> None:
+        """Note what all runs show that are sent from here on: another driver may run on another commit."""
+        if self._shown != described:
+            self._write(context=described)
+            self._shown = described
 
     def ended(self, outcome: Outcome) -> bool:
         """Note an outcome. It is final: False, and nothing changes, where the trial has one already."""
@@ -87,6 +96,10 @@ class Ledger:
         self._write(sent=PARENT, to=self._destination)
         self.finish_sent = True
 
+    def closed(self, status: ParentStatus) -> None:
+        """Note how the sweep's own run was ended there."""
+        self._write(closed=status, to=self._destination)
+
     def forget(self) -> None:
         """The destination lost its runs (a new database): everything is to be sent again."""
         self._write(forget=True, to=self._destination)
@@ -94,6 +107,7 @@ class Ledger:
 
     def _read(self) -> None:
         self.sent, self.runs, self.contacted, self.finish, self.finish_sent = set(), {}, False, None, False
+        self._shown = {}
         outcomes: dict[int, Outcome] = {}
         for end, line in self._journal.lines():
             entry = self._journal.decode(line, end)
@@ -103,6 +117,8 @@ class Ledger:
             elif "ended" in entry:
                 outcome = Outcome.model_validate(entry["ended"])
                 outcomes.setdefault(outcome.trial, outcome)
+            elif "context" in entry:
+                self._shown = entry["context"]
             elif "finish" in entry:
                 self.finish, self.finish_sent = Finish.model_validate(entry["finish"]), False
             elif here and "contact" in entry:

@@ -12,7 +12,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, LifecycleStage, Metric, Param, ViewType
 from mlflow.exceptions import MlflowException
 
-from tune_runner.child_run import Content
+from coftad.types import ImageSet
+from tune_runner.child_run import FORMAT, FORMAT_TAG, Content
 from tune_runner.context import Split, SweepContext
 from tune_runner.sqlite import sqlite_path
 
@@ -107,12 +108,7 @@ class Store:
 
     def _new_parent(self) -> str:
         context = self._context
-        tags = {
-            **context.tags,
-            **self._common_tags("sweep"),
-            "coftad.dataset": context.image_set.name,
-            "coftad.dataset_digest": context.image_set.digest,
-        }
+        tags = {**parent_tags(context), **self._common_tags("sweep")}
         return str(self._client.create_run(self.experiment_id, tags=tags, run_name=context.name).info.run_id)
 
     def children(self) -> dict[int, str]:
@@ -201,19 +197,37 @@ class Store:
             rest = rest[room:]
 
     def _log_dataset(self, run_id: str, split: str) -> None:
-        pool = self._context.image_set
-        profile = {"images": len(pool), "normal": int((pool.labels == 0).sum()), "anomalous": int(pool.labels.sum())}
-        dataset = Dataset(
-            name=pool.name,
-            digest=pool.digest[:_LONGEST_DIGEST],
-            source_type="coftad",
-            source=json.dumps(dict(pool.provenance), default=str),
-            profile=json.dumps(profile),
-        )
+        dataset = described_dataset(self._context.image_set)
         self._client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", split)])])
 
     def _common_tags(self, kind: str) -> dict[str, str]:
-        return {"coftad.sweep": self._sweep_id, "coftad.kind": kind, "mlflow.source.name": "tune_runner"}
+        return common_tags(self._sweep_id, kind)
+
+
+def common_tags(sweep_id: str, kind: str) -> dict[str, str]:
+    return {"coftad.sweep": sweep_id, "coftad.kind": kind, "mlflow.source.name": "tune_runner"}
+
+
+def parent_tags(context: SweepContext) -> dict[str, str]:
+    """Of the sweep's own run, beside those that all of its runs have."""
+    return {
+        **context.tags,
+        FORMAT_TAG: FORMAT,
+        "coftad.dataset": context.image_set.name,
+        "coftad.dataset_digest": context.image_set.digest,
+    }
+
+
+def described_dataset(pool: ImageSet) -> Dataset:
+    """The images of a sweep as MLflow knows a data set."""
+    profile = {"images": len(pool), "normal": int((pool.labels == 0).sum()), "anomalous": int(pool.labels.sum())}
+    return Dataset(
+        name=pool.name,
+        digest=pool.digest[:_LONGEST_DIGEST],
+        source_type="coftad",
+        source=json.dumps(dict(pool.provenance), default=str),
+        profile=json.dumps(profile),
+    )
 
 
 def _artifact_root(tracking_uri: str) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from coftad.types import InputError
+from tune_runner.checksums import note_files
 from tune_runner.journal import RecordingError, write_whole
 from tune_runner.reconcile import STUDY
 
@@ -52,3 +53,4 @@ def read_index(directory: Path) -> list[Entry]:
 def write_index(directory: Path, entries: Sequence[Entry]) -> None:
     text = json.dumps([asdict(entry) for entry in entries], indent=1)
     write_whole(directory / INDEX, lambda file: file.write(text.encode()))
+    note_files(directory, [directory / INDEX])

@@ -17,6 +17,7 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from coftad.types import FineTuning, InputError
 from tune_runner import internals
+from tune_runner.checksums import end_trial
 from tune_runner.context import Outcome
 from tune_runner.journal import RecordingError
 from tune_runner.objective import Objective, best_row, mean_criteria, running, values
@@ -118,13 +119,13 @@ def reconcile(study: optuna.Study, records: Records, *, episodes: int, objective
                 _note(study, trial, {**result.attributes, "reason": None})
                 for step, value in enumerate(result.running, 1):
                     study._storage.set_trial_intermediate_value(trial._trial_id, step, value)
-                study.tell(trial.number, result.value)
+                end_trial(study, trial, TrialState.COMPLETE, result.value)
                 told.append(trial.number)
                 continue
             if why is None:
                 why = INTERRUPTED
                 _note(study, trial, {"detail": "the driver ended while it ran", "reason": why})
-            study.tell(trial.number, state=TrialState.FAIL)
+            end_trial(study, trial, TrialState.FAIL)
         if why == INTERRUPTED and trial.number not in queued_before and (params := configuration(trial)):
             study.enqueue_trial(params, user_attrs={"retry_of": trial.number})
             queued.append(trial.number)

@@ -10,6 +10,8 @@ A sweep's directory holds
 A line is written after its npz, so a line never points to a missing file; a torn last line is dropped when read.
 """
 
+import hashlib
+import io
 import math
 import zipfile
 from dataclasses import astuple
@@ -22,7 +24,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from coftad.metrics import Metrics
 from coftad.types import Criterion, FineTuning, Scoring
-from tune_runner.journal import Journal, RecordingError, write_whole
+from tune_runner.journal import CHANGED, Journal, RecordingError, intact, write_whole
+
+SCORES_CHECKSUM = "scores_sha256"
+"""The key on a line of records.jsonl under which the SHA-256 of the episode's npz is."""
 
 
 def scores_file(trial: int, episode: int) -> str:
@@ -117,11 +122,11 @@ class Records:
         if self.has(record.trial, record.episode):
             return False
         losses: dict[str, Any] = {f"loss_{name}": values for name, values in scores.losses.items()}
-        write_whole(
-            self.directory / record.scores_file,
-            lambda file: np.savez(file, scores=scores.scores, image_rows=scores.image_rows, **losses),
-        )
-        self._journal.append(record.model_dump_json())
+        arrays = io.BytesIO()
+        np.savez(arrays, scores=scores.scores, image_rows=scores.image_rows, **losses)
+        write_whole(self.directory / record.scores_file, lambda file: file.write(arrays.getbuffer()))
+        checksum = hashlib.sha256(arrays.getbuffer()).hexdigest()
+        self._journal.append(f'{record.model_dump_json()[:-1]},"{SCORES_CHECKSUM}":"{checksum}"}}')
         return True
 
     def has(self, trial: int, episode: int) -> bool:
@@ -183,6 +188,8 @@ class Records:
             self._spans.setdefault(trial, {}).setdefault(episode, (start, end))
 
     def _parse(self, line: bytes, end: int) -> EpisodeRecord:
+        if not intact(line):
+            raise RecordingError(self._journal.path, f"damaged line that ends at byte {end}: {CHANGED}")
         try:
             return EpisodeRecord.model_validate_json(line)
         except ValidationError as error:

@@ -14,9 +14,10 @@ from tune_runner import environment, plan, validation
 from tune_runner.as_begun import as_begun
 from tune_runner.build_context import context
 from tune_runner.callback import Halt, SweepCallback
+from tune_runner.checksums import ATTRIBUTES, changed_attributes, of_attributes
 from tune_runner.closing import Closing
 from tune_runner.commands import commands
-from tune_runner.directory import SPEC, write_spec
+from tune_runner.directory import SPEC, kept_text, write_spec
 from tune_runner.drawing import Drawing
 from tune_runner.failures import described, reported
 from tune_runner.interruption import interruptible, on_interrupt
@@ -51,7 +52,7 @@ def open_study(directory: Path, spec: SweepSpec) -> optuna.Study:
     study = create_or_load(url, names[0] if names else f"{spec.name}-{directory.name}", metric_name(spec.objective))
     made_from = study.user_attrs
     if "fingerprint" not in made_from:  # new, or its driver was killed before it could say
-        study.set_user_attr("spec", spec.to_yaml())
+        study.set_user_attr("spec", kept_text(directory, spec))
         study.set_user_attr("fingerprint", spec.fingerprint())
     elif not same_specification(study, spec):
         lines = difflib.unified_diff(
@@ -80,16 +81,19 @@ def _same_inputs(study: optuna.Study, prepared: Prepared, directory: Path) -> No
                     f"--resume: the {what} ({name}) are not those of {directory}: their digest is {digest[:12]}, "
                     f"it was {was[:12]}"
                 )
-    if "environment" in before:
-        return  # the last of the first driver's notes; the file of a sweep that goes on no longer tells its profile
-    notes = {
-        "banner": prepared.banner,
-        "profile": prepared.spec.profile,
-        "partial": prepared.image_set.provenance.get("partial", ""),
-        "environment": environment.here(),
-    }
-    for what, note in notes.items():
-        study.set_user_attr(what, note)
+    if "environment" not in before:  # the last of the first driver's notes; a later one's file tells no profile
+        notes = {
+            "banner": prepared.banner,
+            "profile": prepared.spec.profile,
+            "partial": prepared.image_set.provenance.get("partial", ""),
+            "environment": environment.here(),
+        }
+        for what, note in notes.items():
+            study.set_user_attr(what, note)
+    noted = study.user_attrs
+    sealed = of_attributes(noted, len(study.get_trials(deepcopy=False)))
+    if noted.get(ATTRIBUTES) != sealed and not changed_attributes(noted):  # what was changed is the doctor's
+        study.set_user_attr(ATTRIBUTES, sealed)
 
 
 def drive(

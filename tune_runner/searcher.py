@@ -17,6 +17,7 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from coftad.seeding import derive
+from tune_runner.checksums import end_trial
 from tune_runner.designs import DESIGNS, key, points
 from tune_runner.metric_names import name_metric
 from tune_runner.sobol import Sobol
@@ -186,9 +187,9 @@ class StudySearcher(Searcher):
             for name, attribute in attributes.items():
                 trial.set_user_attr(name, attribute)
             if pruned:
-                self.study.tell(trial, state=TrialState.PRUNED)
+                end_trial(self.study, trial, TrialState.PRUNED)
             else:
-                self.study.tell(trial, value)
+                end_trial(self.study, trial, TrialState.COMPLETE, value)
         self.done += 1
 
     def fail(self, trial_id: str, why: str, detail: str) -> None:
@@ -206,4 +207,4 @@ class StudySearcher(Searcher):
     def _fail(self, trial: optuna.Trial, why: str, detail: str) -> None:
         trial.set_user_attr("reason", why)
         trial.set_user_attr("detail", detail[:2000])
-        self.study.tell(trial, state=TrialState.FAIL)
+        end_trial(self.study, trial, TrialState.FAIL)

@@ -51,6 +51,7 @@ class Tracker:
         self._retries = (first_retry, longest_retry)
         self._records = Records(context.directory)  # the thread's own; the driver appends through another
         self._ledger = Ledger(context.directory, context.destination, context.name)
+        self._ledger.show(context.shown)
         self._look = self._ledger.contacted  # runs may exist that an earlier process could not note
         self._changed = threading.Condition()
         self._refused: dict[int, str] = {}
@@ -121,7 +122,9 @@ class Tracker:
     ) -> None:
         """Note how the sweep ended: test metrics (numbers) and facts (words) for its run, and the report's files and
         folders. Raises RecordingError."""
-        paths = tuple(str(Path(file).absolute()) for file in files)
+        home = self._context.directory.absolute()
+        absolute = [Path(file).absolute() for file in files]  # those of the sweep relative to it, so that it can move
+        paths = tuple(str(file.relative_to(home) if file.is_relative_to(home) else file) for file in absolute)
         noted = Finish(summary=summary, files=paths, status=status, at_ms=int(time.time() * 1000))
         with self._changed:
             self._ledger.finished(noted)
@@ -140,14 +143,14 @@ class Tracker:
             self._unfinished = status
             self._retry_at = 0.0
             self._changed.notify_all()
-        if self._owns_drawing:
-            self._drawing.close(timeout)
-        self._thread.join(max(0.0, deadline - time.monotonic()))
+        self._thread.join(max(0.0, deadline - time.monotonic()))  # it may yet ask for what MLflow lost to be drawn
         if self._thread.is_alive():
             with self._changed:
                 self._hurry = True
                 self._changed.notify_all()
             self._thread.join(_LAST_CALL)
+        if self._owns_drawing:
+            self._drawing.close(max(0.0, deadline - time.monotonic()))
         with self._changed:
             self._stop = True
             self._changed.notify_all()
@@ -314,7 +317,7 @@ class Tracker:
         assert self._store is not None
         finish = self._ledger.finish
         assert finish is not None
-        files = [path for path in map(Path, finish.files) if path.exists()]
+        files = [path for file in finish.files if (path := self._context.directory / file).exists()]
         self._store.summarise(self._parent, finish.summary, files, finish.at_ms)
         with self._changed:
             if self._ledger.finish is finish:
@@ -331,7 +334,9 @@ class Tracker:
         assert self._store is not None
         finish = self._ledger.finish
         ended = finish is not None and (self._finished or not self._live)  # not the end before it was resumed
-        self._store.end(self._parent, finish.status if finish is not None and ended else self._unfinished)
+        status = finish.status if finish is not None and ended else self._unfinished
+        self._store.end(self._parent, status)
+        self._ledger.closed(status)
         self._parent_running = False
 
     def _reached(self) -> None:

@@ -9,6 +9,7 @@ from optuna.trial import TrialState
 from rich.console import Console
 
 from tune_runner.doctor import diagnose, doctor
+from tune_runner.journal import sealed
 from tune_runner.reconcile import load_study
 from tune_runner.trial_state import counts
 
@@ -66,11 +67,21 @@ def trials(directory):
 
 
 def lines(directory) -> list[dict]:
-    return [json.loads(line) for line in (directory / "records.jsonl").read_text().splitlines()]
+    """Without their checksums."""
+    return [unsealed(text) for text in (directory / "records.jsonl").read_text().splitlines()]
+
+
+def unsealed(text: str) -> dict:
+    return {name: value for name, value in json.loads(text).items() if name != "sha256"}
 
 
 def write_lines(directory, entries) -> None:
-    (directory / "records.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    (directory / "records.jsonl").write_text("".join(line(entry) + "\n" for entry in entries))
+
+
+def line(entry: dict) -> str:
+    """As it is written, with the checksum that it then has."""
+    return sealed(json.dumps({name: value for name, value in entry.items() if name != "sha256"}))
 
 
 def scores(directory, trial, episode=0) -> Path:

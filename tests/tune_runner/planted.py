@@ -1,5 +1,6 @@
 """A sweep's directory as drivers leave it, without training: real study, records and MLflow, made-up scores."""
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,10 +15,11 @@ from coftad.metrics import evaluate
 from coftad.types import FineTuning
 from tests.tune_runner.tiny import TINY
 from tune_runner import build_context, plan, resources, run
-from tune_runner.context import Outcome
+from tune_runner.checksums import ATTRIBUTES, digest, of_attributes
 from tune_runner.directory import SPEC, new_directory
+from tune_runner.journal import sealed
 from tune_runner.plan import Prepared
-from tune_runner.reconcile import load_study, verdict
+from tune_runner.reconcile import load_study, outcomes, verdict
 from tune_runner.records import EpisodeRecord, Records, RowRecord, Scores
 from tune_runner.searcher import StudySearcher
 from tune_runner.spec import load
@@ -141,9 +143,8 @@ def whole_sweep(folder: Path, **changes: object) -> Planted:
     planted.searcher.fail(ray_trial, "non_finite", "step 3")
     if planted.prepared.spec.tracking.uri is not None:
         tracker = planted.tracker()
-        for trial, state in enumerate(("complete", "complete", "pruned", "failed")):
-            why = "non_finite" if state == "failed" else ""
-            tracker.ended(Outcome(trial=trial, state=state, ray_trial=f"ray_{trial}", reason=why))
+        for outcome in outcomes(planted.study, planted.prepared.spec):
+            tracker.ended(outcome)
         tracker.finish({"test_auroc": 0.5}, [planted.directory / SPEC])
         assert tracker.close(60) == 0, tracker.problem
     return planted
@@ -157,7 +158,27 @@ def copied(planted: Planted, folder: Path) -> Path:
     for name in ("sweep.yaml", "context.json", "tracking.jsonl"):
         if (directory / name).exists():
             text = (directory / name).read_text()
-            for part in ("mlflow.db", "runs"):
+            parts = ("mlflow.db",) if name == "tracking.jsonl" else ("mlflow.db", "runs")  # what was sent stays
+            for part in parts:
                 text = text.replace(f"{source}/{part}", f"{folder}/{part}")
-            (directory / name).write_text(text)
+            (directory / name).write_text(resealed(name, text))
+    copy = load_study(directory)
+    assert copy is not None
+    copy.set_user_attr("spec", (directory / "sweep.yaml").read_text())
+    attributes = {name: value for name, value in copy.user_attrs.items() if name != ATTRIBUTES}
+    copy.set_user_attr(ATTRIBUTES, of_attributes(attributes, 0))
     return directory
+
+
+def resealed(name: str, text: str) -> str:
+    """A file of a sweep's directory, changed, with the checksums that it has when it is written like this."""
+    if name.endswith(".jsonl"):
+        entries = [json.loads(line) for line in text.splitlines()]
+        return "".join(
+            sealed(json.dumps({key: value for key, value in entry.items() if key != "sha256"})) + "\n"
+            for entry in entries
+        )
+    if name == "context.json":
+        described = {key: value for key, value in json.loads(text).items() if key != "sha256"}
+        return json.dumps({**described, "sha256": digest(described)}, indent=1)
+    return text

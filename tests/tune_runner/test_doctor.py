@@ -96,10 +96,10 @@ def test_without_any_specification_the_rest_is_still_compared_and_mended(sweep):
     sweep.suggest()
     entries = lines(sweep.directory)
     write_lines(sweep.directory, [*entries, entries[0]])
-    assert kinds(sweep.directory) == ["doubled_record", "spec"]
+    assert kinds(sweep.directory) == ["doubled_record", "spec", "study_attribute"]
     code, output = run_doctor(sweep.directory, fix=True)
     assert code == 1
-    assert "mended 1; 1 disagreement\n" in output
+    assert "mended 2; 1 disagreement\n" in output
     assert kinds(sweep.directory) == ["spec"]
 
 

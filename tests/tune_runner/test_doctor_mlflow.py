@@ -8,7 +8,9 @@ import time
 import pytest
 
 from tests.tune_runner.doctored import is_queued_again, kinds, named_and_mended, run_doctor, scores, trials
+from tests.tune_runner.planted import resealed
 from tune_runner.doctor import diagnose
+from tune_runner.journal import sealed
 
 pytestmark = pytest.mark.slow  # a real MLflow database for every case
 
@@ -37,7 +39,7 @@ def test_runs_that_are_missing_doubled_strange_or_wrong_are_put_right(shown):
     assert "trial 3: MLflow has 2 runs" in output
     assert "trial 77: MLflow has a run; the study has no such trial" in output
     assert [shown.run(trial).info.status for trial in range(4)] == ["FINISHED", "FINISHED", "KILLED", "FAILED"]
-    assert shown.run(1).data.metrics["auroc"] == pytest.approx(trials(shown.directory)[1].value)
+    assert shown.run(1).data.metrics["auroc"] == pytest.approx(trials(shown.directory)[1].user_attrs["search_auroc"])
     assert shown.parent().info.run_id == parent.info.run_id
 
 
@@ -48,7 +50,7 @@ def test_the_sweeps_own_run_is_put_right(shown):
     client.update_run(shown.run(0).info.run_id, status="FAILED")
     with (shown.directory / "tracking.jsonl").open("a") as file:
         finish = {"summary": {"test_auroc": 0.75}, "files": [], "status": "FINISHED", "at_ms": 1}
-        file.write(json.dumps({"finish": finish}) + "\n")
+        file.write(sealed(json.dumps({"finish": finish})) + "\n")
     found = kinds(shown.directory)
     assert {"sweep_run_doubled", "sweep_run_running", "summary_unsent", "run_status"} <= set(found)
     assert run_doctor(shown.directory, fix=True)[0] == 0
@@ -69,7 +71,7 @@ def test_what_is_mended_in_the_study_is_mended_in_mlflow(shown):
 
 @pytest.mark.parametrize("damage", ["database", "ledger", "damaged ledger", "context", "damaged images"])
 def test_a_lost_file_of_the_tracking_is_made_again(shown, damage):
-    before = {trial: trials(shown.directory)[trial].value for trial in range(3)}
+    before = {trial: trials(shown.directory)[trial].user_attrs["search_auroc"] for trial in range(3)}
     if damage == "database":  # which nothing has opened before: MLflow keeps connections
         (shown.directory.parents[2] / "mlflow.db").unlink()
     elif damage == "ledger":
@@ -104,6 +106,6 @@ def test_an_mlflow_out_of_reach_is_named_and_the_rest_is_mended(shown):
 
 def test_a_tracking_uri_whose_credentials_were_not_kept_is_asked_for(shown):
     path = shown.directory / "context.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"tracking_uri": None}))
+    path.write_text(resealed("context.json", json.dumps(json.loads(path.read_text()) | {"tracking_uri": None})))
     assert kinds(shown.directory) == ["mlflow_unknown"]
     assert run_doctor(shown.directory, tracking_uri=shown.uri)[0] == 0

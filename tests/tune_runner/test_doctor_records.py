@@ -1,6 +1,5 @@
 """Every way in which records and score files can be damaged is named, and mended where that is possible."""
 
-import json
 import shutil
 
 import pytest
@@ -11,6 +10,7 @@ from tests.tune_runner.doctored import (
     named_and_mended,
     scores,
     trials,
+    unsealed,
     write_lines,
 )
 from tune_runner.reconcile import load_study
@@ -27,7 +27,7 @@ def test_a_torn_last_line_is_cut_off(sweep):
 
 
 def lines_whole(directory) -> list[dict]:
-    return [json.loads(line) for line in (directory / "records.jsonl").read_text().splitlines()[:-1]]
+    return [unsealed(line) for line in (directory / "records.jsonl").read_text().splitlines()[:-1]]
 
 
 def test_a_damaged_line_is_set_aside_and_its_trial_runs_again(sweep):
@@ -71,6 +71,7 @@ def test_lost_scores_make_their_trial_run_again(sweep, damage, trial):
         del next(each for each in entries if each["trial"] == trial)["rows"][-1]
         write_lines(sweep.directory, entries)
     expected = ["scores_lost"] + ["records_lost"] * (damage == "of another shape" and trial == 0)
+    expected += ["attribute"] * (damage == "of another shape" and trial == 2)  # its rows
     output = named_and_mended(sweep.directory, *expected)
     assert f"trial {trial}, episode 0: recorded, but scores/trial-000{trial}-episode-000.npz" in output
     is_queued_again(sweep.directory, trial)

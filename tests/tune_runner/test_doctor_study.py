@@ -7,6 +7,7 @@ import pytest
 from optuna.trial import TrialState
 
 from tests.tune_runner.doctored import is_queued_again, lines, named_and_mended, scores, trials, write_lines
+from tune_runner.checksums import end_trial
 from tune_runner.reconcile import load_study, verdict
 from tune_runner.records import Records
 from tune_runner.trial_state import DUPLICATE, INTERRUPTED, counts
@@ -60,7 +61,7 @@ def test_an_interrupted_configuration_that_nobody_repeats_is_queued(sweep):
     _, number = sweep.suggest()
     study = load_study(sweep.directory)
     study._storage.set_trial_user_attr(study.get_trials()[number]._trial_id, "reason", INTERRUPTED)
-    study.tell(number, state=TrialState.FAIL)
+    end_trial(study, study.get_trials()[number], TrialState.FAIL)
     named_and_mended(sweep.directory, "not_queued")
     is_queued_again(sweep.directory, number)
 

@@ -94,7 +94,7 @@ def test_a_configurations_files_show_search_images_only(context: SweepContext, u
     send(context, Outcome(trial=0, state="complete"))
     (run,) = runs_of(uri)
     client = MlflowClient(uri)
-    names = {"config.yaml", "gallery.png", "roc.png", "score_histogram.png", "scores.csv"}
+    names = {"checksums.txt", "config.yaml", "gallery.png", "roc.png", "score_histogram.png", "scores.csv"}
     assert {file.path for file in client.list_artifacts(run.info.run_id)} == names
     folder = artifact_folder(context.directory, 0)
     assert {path.name for path in folder.iterdir()} == names

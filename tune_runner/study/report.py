@@ -8,6 +8,7 @@ import optuna
 from rich.console import Console
 from rich.table import Table
 
+from tune_runner.checksums import note_files
 from tune_runner.plan import Prepared
 from tune_runner.records import Records
 from tune_runner.study.answers import answers
@@ -32,7 +33,9 @@ def make(
     if measured:
         trials = written_trials(prepared.spec.space, study.get_trials(deepcopy=False))
         tables = write_tables(directory, trials, records) + tables
-    return summary, write(summary, prepared, study, records, beside=tables) + tables
+    files = write(summary, prepared, study, records, beside=tables) + tables
+    note_files(directory, files)
+    return summary, files
 
 
 def show(summary: Summary, directory: Path, console: Console) -> None:
