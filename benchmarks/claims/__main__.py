@@ -68,18 +68,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="where the cells are written")
     parser.add_argument("--markdown", type=Path, help="where the page of the documentation is written")
     parser.add_argument("--read", type=Path, help="the cells of an earlier run, in place of measuring")
+    parser.add_argument("--resume", action="store_true", help="keep the cells that are in the JSON file already")
     parser.add_argument("--scenario", action="append", choices=SCENARIOS, default=[], help="this one; may be repeated")
     for field in ("trials", "episodes", "noise", "effect"):
         parser.add_argument(f"--{field}", type=int, nargs="+", default=[], help="only cells with these")
     parser.add_argument("--full", action="store_true", help="also the cells that are measured on demand")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     args = parser.parse_args(arguments)
+    if args.resume and not (args.json and args.json.exists()):
+        parser.error("--resume: expected --json with the file of an earlier run of the same code and seed")
     only = {field: getattr(args, field) for field in ("trials", "episodes", "noise", "effect")}
     chosen = list(cells(args.scenario, full=args.full, **only))
     start = time.monotonic()
     found: list[Rate] = []
     if args.read:
         found, chosen = [Rate(**cell) for cell in json.loads(args.read.read_text())], []
+    if args.resume:
+        found = [Rate(**cell) for cell in json.loads(args.json.read_text())]
+        done_before = {(rate.scenario, rate.cell) for rate in found}
+        chosen = [(scenario, cell) for scenario, cell in chosen if (scenario.name, cell) not in done_before]
     for done, ((scenario, cell), each) in enumerate(
         zip(chosen, measure(chosen, args.studies, args.seed, args.processes), strict=True), 1
     ):

@@ -37,6 +37,10 @@ class Rate:
     claims: int
 
     @property
+    def cell(self) -> Cell:
+        return Cell(self.trials, self.episodes, self.noise, self.effect)
+
+    @property
     def above(self) -> bool:
         """Whether claims are false too often, for sure."""
         return self.kind == "false" and self.low > AIM

@@ -104,8 +104,13 @@ ALL_PAIRS = tuple(
     for column, trials in enumerate(TRIALS)
 )
 # Those in which an effect is looked for: every size and noise, few and many support sets and trials.
-ONE = (*_cells((32,), (3,), (5,), EFFECTS), Cell(64, 2, 0, 10), Cell(12, 2, 5, 10), Cell(32, 5, 10, 10))
-FEW = (*_cells((32,), (3,), (5,), EFFECTS), Cell(12, 2, 5, 10))
+ONE = (*_cells((32,), (3,), (5,), EFFECTS), Cell(64, 2, 0, 10), Cell(12, 2, 5, 10))
+FEW = (*_cells((32,), (3,), (5,), (5, 10)), Cell(12, 2, 5, 10))
+MORE = (
+    *_cells((32,), (3,), (0, 5, 10), EFFECTS),
+    *_cells((32, 64), (2, 5), (5, 10), (10,)),
+    *_cells((12, 64), (3,), (5,), (10,)),
+)  # on demand
 DESIGNED = (*_cells((64,), (2, 3, 5), (0, 5, 15)), *_cells((64,), (3,), (5,), EFFECTS))  # as many trials as they have
 
 
@@ -160,39 +165,45 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario(
             "nothing_tpe",
             "nothing matters, TPE",
-            (*_cells((12, 32), (2,), (15,)), Cell(64, 2, 5), Cell(32, 5, 10)),
+            (*_cells((12, 32), (2,), (15,)), Cell(64, 2, 5)),
+            more=_cells(TRIALS, (2, 3, 5), (5, 10)),
             search={"sampler": "tpe"},
             validated=3,
         ),
         Scenario(
             "nothing_compared",
             "nothing matters in two sweeps of the same configurations",
-            (Cell(12, 2, 5), Cell(32, 5, 15)),
+            (Cell(12, 2, 5),),
+            more=_cells((32,), (2, 5), (5, 15)),
             compared=True,
         ),
         Scenario(
             "unequal_noise",
             "nothing matters, flowers have four times the noise of industrial",
-            (Cell(12, 3, 10), Cell(32, 2, 5), Cell(32, 5, 10)),
+            (Cell(12, 3, 10), Cell(32, 2, 5)),
+            more=_cells((32, 64), (3, 5), (10,)),
             spread=_unequal,
             validated=3,
         ),
         Scenario(
             "support_set_noise",
             "nothing matters, but each support set suits one backbone better than the other",
-            (Cell(12, 2, 5), Cell(32, 2, 10), Cell(32, 5, 5)),
+            (Cell(12, 2, 5), Cell(32, 2, 10)),
+            more=_cells((32, 64), (3, 5), (5, 10)),
             support_noise=True,
         ),
         Scenario(
             "own_search_images",
             "nothing matters, support sets from the pool: each episode has search images of its own",
             (Cell(32, 2, 0), Cell(32, 3, 5)),
+            more=_cells((32,), (2, 5), (5, 10)),
             pooled=True,
         ),
         Scenario(
             "one_training",
             "the backbone matters",
             ONE,
+            more=MORE,
             gain=_resnet50,
             matters=frozenset({"backbone"}),
             validated=3,
@@ -202,7 +213,8 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario(
             "one_training_tpe",
             "the backbone matters, TPE",
-            (Cell(32, 2, 5, 10), Cell(64, 3, 5, 10)),
+            (Cell(32, 2, 5, 10),),
+            more=_cells((32, 64), (3, 5), (5, 10), (2, 10)),
             gain=_resnet50,
             matters=frozenset({"backbone"}),
             search={"sampler": "tpe"},
@@ -211,15 +223,19 @@ SCENARIOS: Mapping[str, Scenario] = {
             "one_training_compared",
             "the backbone matters in two sweeps of the same configurations",
             (Cell(32, 3, 5, 10),),
+            more=_cells((32,), (2, 5), (5,), EFFECTS),
             gain=_resnet50,
             matters=frozenset({"backbone"}),
             compared=True,
         ),
-        Scenario("one_scoring", "n_a matters", FEW, gain=_ten_views, matters=frozenset({"n_a"})),
+        Scenario(
+            "one_scoring", "n_a matters", (*FEW, Cell(32, 3, 5, 2)), MORE, gain=_ten_views, matters=frozenset({"n_a"})
+        ),
         Scenario(
             "conditional",
             "lambda_np under void matters",
             FEW,
+            more=MORE,
             space=CONDITIONAL,
             gain=_strong_void,
             matters=frozenset({"void.lambda_np"}),
@@ -228,7 +244,8 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario(
             "pair",
             "two settings matter together and not alone",
-            (*_cells((64,), (3,), (5,), (5, 10)), Cell(32, 2, 0, 10)),
+            (Cell(64, 3, 5, 10), Cell(32, 2, 0, 10)),
+            more=_cells((64,), (2, 3, 5), (5, 10), EFFECTS),
             gain=_alike,
             pairs=frozenset({frozenset({"backbone", "positive_augmentation"})}),
             shown=frozenset({"backbone", "positive_augmentation"}),
@@ -237,6 +254,7 @@ SCENARIOS: Mapping[str, Scenario] = {
             "untrained_best",
             "all fine-tuning loses to step 0",
             FEW,
+            more=MORE,
             gain=_untrained,
             matters=frozenset({"steps"}),
             validated=3,
@@ -244,7 +262,8 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario(
             "asha",
             "the backbone matters, weak trials are stopped after their first episode",
-            (*_cells((32,), (2,), (5,), (0, 10)), Cell(32, 5, 10), Cell(64, 3, 5, 10)),
+            _cells((32,), (2,), (5,), (0, 10)),
+            more=_cells((32, 64), (3, 5), (5, 10), (0, 10)),
             gain=_resnet50,
             matters=frozenset({"backbone"}),
             search={"sampler": "random", "scheduler": "asha"},
@@ -252,7 +271,8 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario(
             "several_scorers",
             "the scorer matters, epsilon does not",
-            (*_cells((32,), (2,), (5,), (0, 10)), Cell(12, 5, 5, 10), Cell(32, 3, 0, 10)),
+            (*_cells((32,), (2,), (5,), (0, 10)), Cell(32, 3, 0, 10)),
+            more=_cells((12, 32), (3, 5), (5, 10), (0, 10)),
             space={**BACKBONE, "lambda_pp": SPACE["lambda_pp"], **SCORERS, "steps": ROWS["steps"]},
             gain=_gaussian,
             matters=frozenset({"scorer"}),
@@ -285,6 +305,7 @@ def cells(names: Sequence[str] = (), *, full: bool = False, **only: Sequence[int
     """Of these scenarios, of all without names. full: also those that are measured on demand. only: values of the
     cells' fields, where they are not empty."""
     for name in names or SCENARIOS:
-        for cell in (*SCENARIOS[name].cells, *(SCENARIOS[name].more if full else ())):
+        more = SCENARIOS[name].more if full else ()
+        for cell in dict.fromkeys((*SCENARIOS[name].cells, *more)):
             if all(getattr(cell, field) in values for field, values in only.items() if values):
                 yield SCENARIOS[name], cell
