@@ -52,7 +52,11 @@ def called(spec: SweepSpec) -> str:
     apart = [f"{name} {shown(value)}" for name, value in departures(training, _PAPERS, papers_training(spec)).items()]
     more = [f"{len(apart) - _MOST_NAMED} more"] if len(apart) > _MOST_NAMED else []
     listed = [*apart[:_MOST_NAMED], *more]
-    return "the paper's settings" + (f" but for {' and '.join(listed)}" if listed else "")
+    return "the paper's settings" + (f" but for {_enumerated(listed)}" if listed else "")
+
+
+def _enumerated(items: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(items[:-1]), items[-1])))
 
 
 def papers_training(spec: SweepSpec) -> FineTuning:

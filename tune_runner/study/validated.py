@@ -68,14 +68,17 @@ def fine_tuning(
     noise: EpisodeNoise,
     candidates: int,
 ) -> tuple[Versus, ...]:
-    """The reference and the best, each against its own network before fine-tuning, where that was scored."""
+    """The reference and the best, each against its own network before fine-tuning, where that was scored; corrected for
+    the candidates that the best was chosen from, and for each other."""
     reference, named = reference_trial(prepared.spec, trials), prepared.spec.search.reference
     sides = [(_side(BEST, best, records, named, best), candidates)]
     if reference is not None:
         side = _side(called(prepared.spec), reference, records, named)
         if (reference.number, side.row) != (best.number, sides[0][0].row):
             sides.insert(0, (side, 1))
-    against = [against_untrained(prepared, records, side, noise, family=family) for side, family in sides]
+    against = [
+        against_untrained(prepared, records, side, noise, family=len(sides) * family) for side, family in sides
+    ]
     return tuple(one for one in against if one is not None)
 
 

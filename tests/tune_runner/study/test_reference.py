@@ -71,7 +71,7 @@ def test_what_is_not_the_papers_is_named():
         ({"trainer": {}}, "the paper's settings"),
         ({"trainer": {"batch_norm": "frozen"}}, "the paper's settings but for batch_norm frozen"),
         ({"trainer": {}, "space": {"lambda_pp": {"uniform": [1, 2]}}}, "the paper's settings but for lambda_pp 1.5"),
-        ({}, "the paper's settings but for learning_rate 1e-05 and batch_size 8 and projector_hidden 16 and 2 more"),
+        ({}, "the paper's settings but for learning_rate 1e-05, batch_size 8, projector_hidden 16 and 2 more"),
         ({"search": {"reference": {"lambda_pp": 0.5}}}, "the reference"),
     ],
 )
