@@ -14,7 +14,7 @@ from tune_runner.study.curves import Curve, Point
 from tune_runner.study.reference import reference_trial
 from tune_runner.study.scored import completed
 
-MATTERS = re.compile(r"A difference is shown for (.*?)\.(?: [A-Z]|$)")
+MATTERS = re.compile(r"a difference is shown for (.*?)\.(?: [A-Z]|$)")
 PAIRS = re.compile(r"The effect of (\S+) depends on (\S+):")
 
 

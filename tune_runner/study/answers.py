@@ -123,9 +123,9 @@ def _matters(summary: Summary) -> list[str]:
     others = [effect.parameter for effect in summary.effects if not effect.shown]
     sentences = []
     if shown:
-        sentences.append(f"A difference is shown for {'; '.join(map(_effect, shown))}.")
+        sentences.append(f"On the search images, a difference is shown for {'; '.join(map(_effect, shown))}.")
     if others:
-        sentences.append(f"No difference is shown for {', '.join(others)}; that does not mean that there is none.")
+        sentences.append(f"No difference is shown for {', '.join(others)}, which does not mean that there is none.")
     sentences += [
         f"The effect of {pair.first} depends on {pair.second}: together they explain "
         f"{spread(pair.share, pair.interval)} % of the variance of AUROC beyond what each explains alone"

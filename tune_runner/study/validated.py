@@ -76,9 +76,7 @@ def fine_tuning(
         side = _side(called(prepared.spec), reference, records, named)
         if (reference.number, side.row) != (best.number, sides[0][0].row):
             sides.insert(0, (side, 1))
-    against = [
-        against_untrained(prepared, records, side, noise, family=len(sides) * family) for side, family in sides
-    ]
+    against = [against_untrained(prepared, records, side, noise, family=len(sides) * family) for side, family in sides]
     return tuple(one for one in against if one is not None)
 
 

@@ -126,11 +126,11 @@ def test_one_pool_and_optimism_are_said():
 def test_what_matters():
     pair = Interaction("a", "steps", 0.12, (0.08, 0.15), (), (), (), (), 0.002)
     assert said(interactions=[pair])[1] == (
-        "A difference is shown for negative_augmentation, void over none: +26.0 [+20.0, +32.0] "
+        "On the search images, a difference is shown for negative_augmentation, void over none: +26.0 [+20.0, +32.0] "
         "points, p < 0.001 (between "
         "40 trials, allowing for backbone); steps, 20 over 5: +3.0 [+1.0, +5.0] points, p = 0.02 "
         "(within 40 trainings). "
-        "No difference is shown for lambda_pp; that does not mean that there is none. "
+        "No difference is shown for lambda_pp, which does not mean that there is none. "
         "The effect of a depends on steps: together they explain 12.0 [8.0, 15.0] % of the "
         "variance of AUROC beyond what "
         "each explains alone, p = 0.002. "
@@ -140,7 +140,7 @@ def test_what_matters():
 
 def test_a_difference_whose_interval_holds_0_is_not_shown_whatever_its_p_value():
     unsure = Effect("backbone", "18", "50", 0.02, (-0.001, 0.041), 12, False, 0.011)
-    assert said(effects=[unsure])[1].startswith("No difference is shown for backbone;")
+    assert said(effects=[unsure])[1].startswith("No difference is shown for backbone,")
 
 
 @pytest.mark.parametrize(
