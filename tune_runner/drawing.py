@@ -48,8 +48,9 @@ class Drawing:
                 self._changed.notify_all()
 
     def tried(self, trial: int) -> bool:
-        """Whether nothing more is drawn of a trial: it is drawn, could not be drawn, was never added, or too late."""
-        return self._over or trial not in self._waiting
+        """Whether nothing is left to draw of a trial: it is drawn, could not be drawn, or was never added. One that
+        there was no time for is left to a later driver."""
+        return trial not in self._waiting
 
     def listen(self, listener: Callable[[], object]) -> None:
         """Have `listener` called, from the thread, whenever a trial was tried, and at the end."""

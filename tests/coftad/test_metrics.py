@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
+from sklearn.metrics import roc_auc_score
 
 from coftad import metrics
 
@@ -24,19 +24,30 @@ def test_all_scores_equal_is_chance():
 
 
 @pytest.mark.parametrize("ties", [False, True])
-def test_the_weighted_metrics_are_scikit_learns_on_copied_images(ties):
+def test_placements_are_those_of_a_loop_and_their_means_are_the_auroc(ties):
     labels, scores = planted(ties=ties)
-    counts = metrics.resample(labels, seed=1, resamples=20)
-    average, precision, recall = metrics._weighted_precision_recall(labels, scores, counts)
-    f1 = (2 * precision * recall / np.maximum(precision + recall, 1e-12)).max(1)
-    for index, count in enumerate(counts.astype(int)):
-        copied_labels, copied_scores = np.repeat(labels, count), np.repeat(scores, count)
-        assert metrics.weighted_auroc(labels, scores, counts)[index] == pytest.approx(
-            roc_auc_score(copied_labels, copied_scores)
-        )
-        assert average[index] == pytest.approx(average_precision_score(copied_labels, copied_scores))
-        p, r, _ = precision_recall_curve(copied_labels, copied_scores)
-        assert f1[index] == pytest.approx((2 * p * r / np.maximum(p + r, 1e-12)).max())
+    normal, anomalous = scores[labels == 0], scores[labels == 1]
+    expected = [
+        np.mean([(score > other) + 0.5 * (score == other) for other in normal])
+        if label
+        else np.mean([(other > score) + 0.5 * (other == score) for other in anomalous])
+        for label, score in zip(labels, scores, strict=True)
+    ]
+    found = metrics.placements(labels, scores)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    for label in (0, 1):
+        assert found[labels == label].mean() == pytest.approx(roc_auc_score(labels, scores))
+
+
+def test_the_spread_of_placements_says_how_surely_auroc_is_known():
+    """DeLong's variance, as the mean over many draws, is the variance of AUROC over these draws."""
+    aurocs, variances = [], []
+    for seed in range(400):
+        labels, scores = planted(n=80, seed=seed)
+        found = metrics.placements(labels, scores)
+        aurocs.append(roc_auc_score(labels, scores))
+        variances.append(sum(found[labels == label].var(ddof=1) / (labels == label).sum() for label in (0, 1)))
+    assert np.mean(variances) == pytest.approx(np.var(aurocs, ddof=1), rel=0.15)
 
 
 @pytest.mark.parametrize("ties", [False, True])
@@ -55,34 +66,6 @@ def test_resamples_keep_the_classes():
     counts = metrics.resample(labels, seed=1, resamples=50)
     assert (counts[:, labels == 1].sum(1) == 20).all()
     assert (counts[:, labels == 0].sum(1) == 60).all()
-
-
-def test_the_interval_covers_the_truth_about_as_often_as_it_says():
-    # scores N(0,1) and N(1,1): the true AUROC is Phi(1 / sqrt 2)
-    truth = 0.7602499389065233
-    inside = 0
-    for seed in range(200):
-        labels, scores = planted(n=120, seed=seed)
-        low, high = metrics.bootstrap_interval(labels, scores, seed=seed, resamples=300)["auroc"]
-        inside += low <= truth <= high
-    assert 178 <= inside <= 199  # 95 % of 200, and three standard errors either way
-
-
-def test_intervals_hold_the_point_estimate():
-    labels, scores = planted()
-    point = metrics.evaluate(labels, scores)
-    for name, (low, high) in metrics.bootstrap_interval(labels, scores, seed=0).items():
-        assert low < getattr(point, name) < high or name != "auroc"
-        assert 0 <= low < high <= 1
-
-
-def test_the_interval_over_episodes_grows_with_their_spread():
-    labels, scores = planted(n=400)
-    _, worse = planted(n=400, seed=5)
-    worse = worse - 0.8 * labels
-    alike = metrics.interval(metrics.auroc_over_episodes([labels] * 3, [scores] * 3, seed=0))
-    spread = metrics.interval(metrics.auroc_over_episodes([labels] * 3, [scores, worse, scores], seed=0))
-    assert spread[1] - spread[0] > 1.5 * (alike[1] - alike[0])
 
 
 def test_scores_that_are_not_finite_are_refused():

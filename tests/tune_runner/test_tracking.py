@@ -126,7 +126,7 @@ def test_odd_names_take_no_file_of_a_trial_along(context: SweepContext) -> None:
     record_trial(context, 0)
     folder = context.directory / "artifacts"
     child_run.draw(context, Records(context.directory), Records(context.directory).of(0), folder)
-    names = {"config.yaml", "gallery.png", "roc.png", "score_histogram.png", "scores.csv"}
+    names = {"checksums.txt", "config.yaml", "gallery.png", "roc.png", "score_histogram.png", "scores.csv"}
     assert {path.name for path in folder.iterdir()} == names
     support = yaml.safe_load((folder / "config.yaml").read_text())["episodes"][0]["support"]
     assert [image["path"] for image in support] == [odd[row] for row in context.episodes[0].train_rows]

@@ -130,7 +130,7 @@ def test_the_live_table(tmp_path):
     sweep = planted.begin(tmp_path, space=SPACE, search={"sampler": "random", "reference": REFERENCE})
     console = Console(file=io.StringIO(), width=200)
     progress = Progress(console, total=1, done=0, failed=0, banner="")
-    callback = SweepCallback(sweep.prepared, sweep.searcher, sweep.records, None, progress, Halt(None))
+    callback = SweepCallback(sweep.prepared, sweep.searcher, sweep.records, None, None, progress, Halt(None))
     ray_trial, number = sweep.suggest()
     callback.on_trial_start(0, [], SimpleNamespace(trial_id=ray_trial))
     assert callback.halt.error is None
