@@ -177,7 +177,7 @@ def test_an_outage_at_the_start_in_the_middle_and_at_the_end(server: Server, tmp
     assert (parent.info.status, parent.data.metrics["test_auroc"]) == ("FINISHED", 0.5)
     client = MlflowClient(server.uri)
     for run in runs_of(server.uri):
-        assert len(client.list_artifacts(run.info.run_id)) == 5
+        assert len(client.list_artifacts(run.info.run_id)) == 6
         assert len(client.get_metric_history(run.info.run_id, "loss/all")) == 20
 
 
