@@ -81,7 +81,7 @@ def held(sweep: Sweep) -> Held:
         if "coftad.trial" in run.data.tags
     ]
     shown = Counter(int(run.data.tags["coftad.trial"]) for run in runs)
-    values = {trial.number: trial.value for trial in finished}
+    values = {trial.number: trial.user_attrs["search_auroc"] for trial in finished}
     return Held(
         driver_kills=sweep.driver_kills,
         worker_kills=sweep.worker_kills,
