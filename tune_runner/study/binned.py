@@ -1,24 +1,24 @@
 """Mean search AUROC at each level of a training parameter: the shape of its effect.
 
 Means over trials that differ in everything else as well, so the shape is that of the trials that were run: with an
-adaptive sampler, of the region that it preferred. An interval is of the mean AUROC over trials, on the support sets and
-images of the sweep; whether two levels differ is another question (`effects.py`).
+adaptive sampler, of the region that it preferred. An interval is of the AUROC itself, over trials and support sets; two
+levels are compared on the same support sets, so their difference is surer than overlapping intervals suggest
+(`effects.py`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from tune_runner.study.branching import conditions, spelt
+from tune_runner.study.contrasts import contrast
 from tune_runner.study.effects import FEWEST_BETWEEN
-from tune_runner.study.evidence import Component, Estimate
 from tune_runner.study.levels import levels
 from tune_runner.study.paired import Paired, paired
 from tune_runner.study.trainings import Training
 
-_RESAMPLES = 1000
-_MOST_TRIALS = 2000  # at one level, for its interval: one over more is no longer worth its time
 _MOST_LEVELS = 5
-_FEWEST = 2  # trials at a level: one has no spread
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,10 @@ def _levels(having: Paired, name: str) -> tuple[Level, ...]:
     at = levels([trial.params[name] for trial in having.trials], most=_MOST_LEVELS)
     points = []
     for code, level in enumerate(at.names):
-        values = having.values[at.codes == code]
-        if len(values) >= _FEWEST:
-            spread = Component(float(values.var(ddof=1)) / len(values), len(values) - 1)
-            low, high = Estimate.of(float(values.mean()), [spread]).interval()
-            points.append(Level(level, float(values.mean()), (max(low, 0.0), min(high, 1.0)), len(values)))
+        some = having.among(at.codes == code)
+        count = len(some.trials)
+        estimate = contrast(np.ones((count, 1)), np.ones(1), some.values, some.aurocs_TE)
+        if estimate is not None:  # one trial has no spread
+            low, high = estimate.interval()
+            points.append(Level(level, estimate.difference, (max(low, 0.0), min(high, 1.0)), count))
     return tuple(points)
