@@ -15,7 +15,7 @@ def cells(tmp_path_factory):
     nothing = ["--scenario", "nothing", "--trials", "32", "--episodes", "2", "--noise", "10", "--studies", "60"]
     assert main([*nothing, "--json", str(path), "--processes", "2"]) == 0
     found = json.loads(path.read_text())
-    effect = ["--trials", "64", "--episodes", "3", "--noise", "5", "--effect", "10", "--studies", "15"]
+    effect = ["--trials", "64", "--episodes", "3", "--noise", "5", "--effect", "10", "--studies", "15", "--full"]
     scenarios = ["--scenario", "one_training", "--scenario", "one_scoring", "--scenario", "untrained_best"]
     assert main([*scenarios, *effect, "--json", str(path), "--processes", "2"]) == 0
     return found + json.loads(path.read_text())

@@ -98,7 +98,11 @@ EVERY = {**EARLY, **PHASES, **OF_VALIDATION, **LATE}
 )
 def test_an_interrupt_in_any_phase_says_how_to_go_on_and_everything_is_closed(driven, phase, number, capfd):
     EVERY[phase](driven, lambda: os.kill(os.getpid(), number))
-    assert start(driven, phase) == 130, driven.text
+    before = signal.signal(number, signal.default_int_handler)  # under nohup a closed terminal would be ignored
+    try:
+        assert start(driven, phase) == 130, driven.text
+    finally:
+        signal.signal(number, before)
     driven.check_closed()
     assert f"--resume {driven.directory}" in driven.text + capfd.readouterr().err
     validations = list((driven.directory / "validation").glob("*/study.db"))

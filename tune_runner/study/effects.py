@@ -90,13 +90,12 @@ class _Tested:
 
     def effect(self, settings: int) -> Effect:
         family = settings * self.pairs
-        low, high = self.estimate.interval(family)
         return Effect(
             self.parameter,
             self.better,
             self.worse,
             self.estimate.difference,
-            (max(low, -1.0), min(high, 1.0)),
+            evidence.bounded(self.estimate.interval(family)),
             self.trials,
             self.paired,
             self.estimate.p(family),

@@ -76,7 +76,7 @@ class Loss:
 
     @property
     def interval(self) -> tuple[float, float]:
-        return self.estimate.interval(self.family)
+        return evidence.bounded(self.estimate.interval(self.family))
 
     @property
     def shown(self) -> bool:

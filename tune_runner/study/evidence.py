@@ -55,6 +55,12 @@ class Estimate:
         return self.difference - half, self.difference + half
 
 
+def bounded(interval: tuple[float, float]) -> tuple[float, float]:
+    """Of a difference in AUROC, which lies in [-1, 1]."""
+    low, high = interval
+    return max(low, -1.0), min(high, 1.0)
+
+
 def shown(p: float | None, interval: tuple[float, float]) -> bool:
     """Whether a difference is shown: its corrected test and its simultaneous interval agree. p: None where there was
     not enough evidence for a test."""

@@ -189,7 +189,7 @@ def _lost(
     )
     estimate = difference(one, other, noise)
     p = estimate.p(family) if len(one.aurocs) >= FEWEST_EPISODES else None
-    return estimate.difference, estimate.interval(family), p
+    return estimate.difference, evidence.bounded(estimate.interval(family)), p
 
 
 __all__ = ["MOST", "Verdict", "verdicts"]

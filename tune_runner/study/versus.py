@@ -52,7 +52,7 @@ class Versus:
         """With a p-value and an interval that allow for so many comparisons."""
         estimate = Estimate(self.difference, self.variance, self.freedom)
         p = estimate.p(family) if self.of >= FEWEST_EPISODES else None
-        return replace(self, interval=estimate.interval(family), p=p, family=family)
+        return replace(self, interval=evidence.bounded(estimate.interval(family)), p=p, family=family)
 
 
 @dataclass(frozen=True, eq=False)

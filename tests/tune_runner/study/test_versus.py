@@ -138,3 +138,11 @@ def test_equal_configurations_are_told_apart_no_more_often_than_the_level(episod
 def test_a_large_difference_is_claimed():
     assert rate(40, 3, 0.02, gain=0.15) > 0.9
     assert rate(40, 2, 0.04, gain=0.2) > 0.6
+
+
+def test_an_interval_ends_where_differences_of_auroc_end():
+    """Two support sets with opposite results say nothing, and no more than that."""
+    perfect, worst = LABELS.astype(float), -LABELS.astype(float)
+    found = MadeUp(np.stack([perfect, worst]), np.stack([worst, perfect])).compared()
+    assert found.interval == (-1.0, 1.0)
+    assert not found.shown
