@@ -38,6 +38,7 @@ def run(*arguments: object, folder=None, code: int = 0) -> set[str]:
     return set(seen["modules"])
 
 
+@pytest.mark.slow
 def test_the_script_sees_what_is_loaded(tmp_path):
     assert {"torch", "ray"} <= run("--resume", tmp_path, code=2)
 

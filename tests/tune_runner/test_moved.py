@@ -23,6 +23,8 @@ from tune_runner.reopening import reopen
 from tune_runner.spec import load
 from tune_runner.spec_model import Hardware
 
+pytestmark = pytest.mark.slow  # whole commands on sweeps that are copied and moved
+
 
 @pytest.fixture
 def moved(tmp_path):

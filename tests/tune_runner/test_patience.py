@@ -53,6 +53,7 @@ def test_a_study_that_others_hold_for_longer_than_sqlite_waits_is_waited_for(kin
     assert trial.state == TrialState.COMPLETE
 
 
+@pytest.mark.slow
 def test_patience_ends_and_other_errors_have_none(tmp_path, monkeypatch):
     monkeypatch.setattr(patience, "PATIENCE", 0.2)
     sweep = planted.begin(tmp_path)

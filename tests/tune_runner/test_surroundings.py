@@ -13,6 +13,7 @@ from tune_runner.home import require_home
 BACKEND = "module://matplotlib_inline.backend_inline"
 
 
+@pytest.mark.slow
 def test_a_notebooks_backend_of_matplotlib_is_not_used(monkeypatch, untracked):
     monkeypatch.setenv("MPLBACKEND", BACKEND)
     assert "matplotlib" in run("report", untracked.directory)

@@ -19,6 +19,8 @@ from tune_runner.context import SweepContext
 from tune_runner.records import EpisodeRecord, Records, RowRecord, Scores
 from tune_runner.trial_inputs import trial_inputs
 
+pytestmark = pytest.mark.slow  # trains once for every data set
+
 SWEEP = {
     "name": "again",
     "seed": 3,
