@@ -48,12 +48,12 @@ def studies(name: str, cell: Cell, seeds: Sequence[int]) -> list[list[Finding]]:
 def measure(chosen: Sequence[tuple[Scenario, Cell]], count: int, seed: int, processes: int) -> Iterator[list[Rate]]:
     """Of one cell after the other. A cell has the same studies whichever others are measured."""
     with ProcessPoolExecutor(processes) as pool:
-        asked = []
+        submitted = []
         for scenario, cell in chosen:
             seeds = [derive(seed, "study", scenario.name, repr(cell), index) for index in range(count)]
             parts = [seeds[start : start + _CHUNK] for start in range(0, count, _CHUNK)]
-            asked.append((scenario, cell, [pool.submit(studies, scenario.name, cell, part) for part in parts]))
-        for scenario, cell, futures in asked:
+            submitted.append((scenario, cell, [pool.submit(studies, scenario.name, cell, part) for part in parts]))
+        for scenario, cell, futures in submitted:
             yield rates(scenario.name, cell, [each for future in futures for each in future.result()])
 
 
